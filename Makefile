@@ -1,0 +1,44 @@
+# One way to run everything. Needs Python 3.11 or later, git and make; the rest is set up here.
+PYTHON ?= python3
+UV := .venv/bin/uv
+RUN := $(UV) run --frozen --
+DEMO ?= demo
+
+.PHONY: help setup demo check test format bench clean
+help:            ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+.venv/.ready: pyproject.toml uv.lock
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	test -x $(UV) || .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
+	$(UV) sync --frozen --quiet --inexact
+	touch $@
+
+setup: .venv/.ready  ## the environment, from the lock file
+
+demo: setup      ## simulate a provider's log, detect, evaluate, and say where the report lies
+	rm -rf $(DEMO)
+	$(RUN) stillwatch simulate --out $(DEMO)/world --accounts 2000 --days 14 --seed 1
+	$(RUN) stillwatch detect $(DEMO)/world/events --accounts $(DEMO)/world/accounts.parquet --out $(DEMO)/result
+	$(RUN) stillwatch evaluate $(DEMO)/result --labels $(DEMO)/world/labels.parquet
+	@echo "report: $(DEMO)/result/report.html"
+
+check: setup     ## format, lint, types, import contracts, tests
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) pytest -n 2
+
+test: setup      ## tests only
+	$(RUN) pytest -n 2
+
+format: setup    ## rewrite to the house format
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+bench: setup     ## repeat every figure of bench/RESULTS.md
+	$(RUN) python bench/run.py
+
+clean:           ## remove what the targets made
+	rm -rf $(DEMO) .venv .pytest_cache .mypy_cache .ruff_cache

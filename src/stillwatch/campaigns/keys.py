@@ -1,0 +1,176 @@
+"""Keys: what accounts may have in common, from their profiles and from their sign-up records.
+
+``KINDS`` is the whole table. A kind is content (what is asked), infrastructure (from where) or
+sign-up (by whom). Kinds differ in how much one shared key may count; how rare the key is in this
+very log decides the rest (see ``compare``), so there is no list of known hubs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.profiles.estimators import sampled, wording
+from stillwatch.profiles.fields import EMPTY
+from stillwatch.profiles.hashing import hash_strings
+from stillwatch.profiles.merge import Profiles
+from stillwatch.profiles.network import hash_networks
+
+Hashes = npt.NDArray[np.uint64]
+
+_REPEATED = 3  # an opening or closing counts as a template from this many sampled events on
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of key."""
+
+    name: str
+    noun: str
+    """For sentences: "accounts share {noun}"."""
+    sort: Literal["content", "infrastructure", "sign-up"]
+    most: float
+    """Nats this kind may contribute to a link, however much is shared."""
+    of_profiles: Callable[[Profiles], Hashes] | None = None
+    """Profiles -> hashes (p, k), 0 where none."""
+    of_accounts: Callable[[pa.Table], Hashes] | None = None
+    """Account records -> hashes (p, k), 0 where none."""
+
+
+def _tally(name: str) -> Callable[[Profiles], Hashes]:
+    def hashes(profiles: Profiles) -> Hashes:
+        keys = profiles[f"{name}_key"]
+        return np.where(keys == EMPTY, np.uint64(0), keys)
+
+    return hashes
+
+
+def _skeleton(profiles: Profiles) -> Hashes:
+    return wording(profiles).keys.astype(np.uint64)
+
+
+def _repeated(field: str) -> Callable[[Profiles], Hashes]:
+    """The most frequent opening (closing) of each sample, where it is frequent enough."""
+
+    def hashes(profiles: Profiles) -> Hashes:
+        values = profiles[f"sample_{field}"].astype(np.uint64)
+        alive = np.arange(values.shape[1]) < sampled(profiles)[:, None]
+        same = (values[:, :, None] == values[:, None, :]) & alive[:, None, :]
+        often = np.where(alive, same.sum(axis=2, dtype=np.int32), 0)
+        top = often.argmax(axis=1)
+        found = np.take_along_axis(values, top[:, None], axis=1)
+        enough = np.take_along_axis(often, top[:, None], axis=1) >= _REPEATED
+        return np.asarray(np.where(enough, found, np.uint64(0)))
+
+    return hashes
+
+
+def _column(name: str) -> Callable[[pa.Table], Hashes]:
+    def hashes(accounts: pa.Table) -> Hashes:
+        return hash_strings(pc.utf8_lower(_flat(accounts, name)))[:, None]
+
+    return hashes
+
+
+def _email_pattern(accounts: pa.Table) -> Hashes:
+    """E-mail addresses with plus-tags dropped and digits masked: ``ann.7f3+x@y`` -> ``ann.#f#@y``."""
+    email = pc.utf8_lower(_flat(accounts, "email"))
+    email = pc.replace_substring_regex(email, pattern=r"\+[^@]*", replacement="")
+    return hash_strings(pc.replace_substring_regex(email, pattern=r"[0-9]+", replacement="#"))[
+        :, None
+    ]
+
+
+def _signup_network(accounts: pa.Table) -> Hashes:
+    return hash_networks(_flat(accounts, "signup_ip"))[:, None]
+
+
+def _signup_hour(accounts: pa.Table) -> Hashes:
+    """The hour of sign-up and the half hour's neighbour, so that a burst across the hour meets."""
+    micros = pc.cast(_flat(accounts, "created_at"), pa.int64())
+    known = pc.is_valid(micros).to_numpy(zero_copy_only=False)
+    half_hours = pc.fill_null(micros, 0).to_numpy(zero_copy_only=False) // 1_800_000_000
+    pair = np.column_stack([half_hours // 2 * 2, (half_hours + 1) // 2 * 2 - 1]).astype(np.uint64)
+    return np.where(known[:, None], pair + np.uint64(1 << 40), np.uint64(0))
+
+
+def _flat(accounts: pa.Table, name: str) -> pa.Array:
+    return accounts.column(name).combine_chunks()
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("skeleton", "the skeleton of their prompts", "content", 9.0, _skeleton),
+    Kind("opening", "an opening used again and again", "content", 5.0, _repeated("template")),
+    Kind("closing", "a closing used again and again", "content", 5.0, _repeated("closing")),
+    Kind("prompt", "identical prompts", "content", 6.0, _tally("prompts")),
+    Kind("address", "network addresses", "infrastructure", 6.0, _tally("addresses")),
+    Kind("network", "address blocks", "infrastructure", 4.0, _tally("networks")),
+    Kind("tls", "a TLS fingerprint", "infrastructure", 3.0, _tally("tls")),
+    Kind("agent", "a user agent", "infrastructure", 3.0, _tally("agents")),
+    Kind("system", "a system prompt", "infrastructure", 3.0, _tally("systems")),
+    Kind("payment", "a payment instrument", "sign-up", 8.0, None, _column("payment_fingerprint")),
+    Kind("device", "a device", "sign-up", 8.0, None, _column("device_fingerprint")),
+    Kind("phone", "a telephone number", "sign-up", 8.0, None, _column("phone")),
+    Kind("email", "a pattern of e-mail addresses", "sign-up", 6.0, None, _email_pattern),
+    Kind("domain", "a web domain", "sign-up", 4.0, None, _column("domain")),
+    Kind("signup_network", "the network of sign-up", "sign-up", 4.0, None, _signup_network),
+    Kind("signup_hour", "the hour of sign-up", "sign-up", 2.0, None, _signup_hour),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """All keys of all accounts that at least two and not too many accounts hold."""
+
+    starts: npt.NDArray[np.int64]
+    """Row i's keys are ``keys[starts[i]:starts[i + 1]]``, sorted; shape (p + 1,)."""
+    keys: npt.NDArray[np.uint64]
+    kinds: npt.NDArray[np.uint8]
+    """Index into ``KINDS`` of each key."""
+    holders: npt.NDArray[np.int64]
+    """How many accounts hold each key."""
+
+
+def collect(profiles: Profiles, accounts: pa.Table | None, hub_share: float) -> Keys:
+    """Keys of all accounts.
+
+    ``accounts`` is aligned with ``profiles`` (same rows) or None. Keys that more than
+    ``hub_share`` of all accounts hold (or one account alone) say nothing and are dropped.
+    """
+    rows, keys, kinds = [], [], []
+    for number, kind in enumerate(KINDS):
+        hashes = _hashes(kind, profiles, accounts)
+        if hashes is None:
+            continue
+        row, column = np.nonzero(hashes)
+        rows.append(row)
+        keys.append(_salted(hashes[row, column], number))
+        kinds.append(np.full(row.size, number, dtype=np.uint8))
+    row, key = np.concatenate(rows), np.concatenate(keys)
+    kind_of = np.concatenate(kinds)
+    _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
+    most = max(20.0, hub_share * profiles.size)
+    keep = (count[inverse] >= 2) & (count[inverse] <= most)
+    row, key, kind_of, count = row[keep], key[keep], kind_of[keep], count[inverse][keep]
+    order = np.lexsort((key, row))
+    starts = np.searchsorted(row[order], np.arange(profiles.size + 1))
+    return Keys(starts, key[order], kind_of[order], count[order])
+
+
+def _hashes(kind: Kind, profiles: Profiles, accounts: pa.Table | None) -> Hashes | None:
+    if kind.of_profiles is not None:
+        return kind.of_profiles(profiles)
+    if accounts is not None and kind.of_accounts is not None:
+        return kind.of_accounts(accounts)
+    return None
+
+
+def _salted(hashes: Hashes, number: int) -> Hashes:
+    """Equal hashes of different kinds must not meet; the same multiply-mix as SplitMix64's."""
+    salted = hashes ^ np.uint64((number + 1) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
+    salted = (salted ^ (salted >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.asarray(salted ^ (salted >> np.uint64(27)))

@@ -1,0 +1,44 @@
+"""A progress bar on stderr: rate and time left while reading, a spinner while judging."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from stillwatch.pipeline import Progress as Report
+
+_WORDS = {"read": "reading and profiling", "judge": "measuring, linking, judging"}
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[Report | None]:
+    """Yield the callback that drives the bar; None (no bar) when ``quiet`` or not a terminal."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("opening", total=None)
+
+        def report(what: str, done: int, total: int) -> None:
+            bar.update(task, description=_WORDS[what], completed=done, total=total or None)
+
+        yield report

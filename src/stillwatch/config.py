@@ -1,0 +1,121 @@
+"""One TOML file, turned into each room's own frozen options. No room imports this one.
+
+::
+
+    [logs]
+    bad_row_limit = 0.01          # share of unreadable rows that stops a run
+    mapping = "our-layout.toml"   # relative to this file
+
+    [engine]
+    workers = 2                   # threads; 0 is one per core
+
+    [detection]
+    fdr = 0.05
+
+    [allow]
+    accounts = ["acct_17"]        # never flagged, whatever they score
+
+    [rules]
+    folder = "our-rules"          # instead of the shipped ones
+
+Every setting may be left out. A name that is not known is an error with the closest known one.
+"""
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stillwatch.detection.judge import DetectionOptions
+from stillwatch.errors import ConfigError
+from stillwatch.logs.mapping import ColumnMapping, read_mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings of a run."""
+
+    detection: DetectionOptions = field(default_factory=DetectionOptions)
+    bad_row_limit: float = 0.01
+    mapping: ColumnMapping | None = None
+    workers: int = 0
+    allowed: frozenset[str] = frozenset()
+    """Accounts that are never flagged."""
+    rules: Path | None = None
+    """Folder with ``phrases/`` and ``detection/``; None for the shipped one."""
+
+
+_SECTIONS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
+    "logs": {"bad_row_limit": (int, float), "mapping": str},
+    "engine": {"workers": int},
+    "detection": {
+        f.name: (int, float) if isinstance(f.default, float) else int
+        for f in dataclasses.fields(DetectionOptions)
+    },
+    "allow": {"accounts": list},
+    "rules": {"folder": str},
+}
+
+
+def load_config(path: Path | None) -> Config:
+    """Settings of a file, or the defaults. Raises ``ConfigError`` naming file and setting."""
+    if path is None:
+        return Config()
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"configuration {path} cannot be read: {error}") from error
+    _check(data, path)
+    logs, allow = data.get("logs", {}), data.get("allow", {})
+    rules = data.get("rules", {}).get("folder")
+    return Config(
+        detection=_detection(data.get("detection", {}), path),
+        bad_row_limit=_share(logs.get("bad_row_limit", 0.01), "logs.bad_row_limit", path),
+        mapping=read_mapping(path.parent / logs["mapping"]) if "mapping" in logs else None,
+        workers=_workers(data.get("engine", {}).get("workers", 0), path),
+        allowed=frozenset(map(str, allow.get("accounts", []))),
+        rules=path.parent / rules if rules else None,
+    )
+
+
+def _check(data: Mapping[str, Any], path: Path) -> None:
+    for section, settings in data.items():
+        if section not in _SECTIONS:
+            raise _unknown(f"section [{section}]", section, _SECTIONS, path)
+        if not isinstance(settings, dict):
+            raise ConfigError(f"{path}: {section} must be a section, [{section}]")
+        known = _SECTIONS[section]
+        for name, value in settings.items():
+            if name not in known:
+                raise _unknown(f"setting {section}.{name}", name, known, path)
+            if not isinstance(value, known[name]) or isinstance(value, bool):
+                raise ConfigError(f"{path}: {section}.{name} = {value!r} has the wrong type")
+
+
+def _unknown(what: str, name: str, known: Iterable[str], path: Path) -> ConfigError:
+    close = difflib.get_close_matches(name, list(known), 1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+    return ConfigError(f"{path}: unknown {what}", hint=hint)
+
+
+def _detection(settings: Mapping[str, Any], path: Path) -> DetectionOptions:
+    _share(settings.get("fdr", 0.05), "detection.fdr", path)
+    _share(settings.get("hub_share", 0.1), "detection.hub_share", path)
+    if settings.get("least_campaign", 3) < 2:
+        raise ConfigError(f"{path}: detection.least_campaign must be at least 2")
+    return DetectionOptions(**settings)
+
+
+def _share(value: float, name: str, path: Path) -> float:
+    if not 0 < value < 1:
+        raise ConfigError(f"{path}: {name} = {value} must lie between 0 and 1")
+    return float(value)
+
+
+def _workers(value: int, path: Path) -> int:
+    if not 0 <= value <= 256:
+        raise ConfigError(f"{path}: engine.workers = {value} must lie between 0 and 256")
+    return value

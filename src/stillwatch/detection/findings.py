@@ -1,0 +1,243 @@
+"""Findings: a judgement put into words, with the evidence beside it.
+
+At most six sentences per finding, the strongest evidence first, one per kind of evidence before
+a second of any kind. Every sentence carries its figure and what is typical.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.campaigns.compare import evidence
+from stillwatch.campaigns.keys import KINDS
+from stillwatch.detection.judge import Judgement
+from stillwatch.detection.rules import Rule
+from stillwatch.domain.finding import (
+    AccountFinding,
+    AccountId,
+    CampaignFinding,
+    CampaignId,
+    Link,
+    Reason,
+)
+from stillwatch.profiles.fields import EXEMPLARS, HOURS
+from stillwatch.profiles.merge import Profiles
+from stillwatch.profiles.signals import SIGNALS
+
+Floats = npt.NDArray[np.float64]
+
+MOST_REASONS = 6
+_NOTEWORTHY = 0.8  # benign share below a value from which it is worth a sentence
+_HOUR = 3_600_000_000
+_DEFAULT_INNOCENT = (
+    "An ordinary product with one template, or a benchmark run, can look like this. "
+    "Ask what the answers are used for, and whether the contents come from its own users."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Narrator:
+    """Puts one run's judgement into words."""
+
+    account_ids: Sequence[str]
+    profiles: Profiles
+    judgement: Judgement
+    rules: Sequence[Rule]
+    exemptions: Sequence[str | None]
+    """Per account: why it is never flagged, or None."""
+
+    def accounts_table(self) -> pa.Table:
+        """One row per account, flagged or not, in the columns of the result."""
+        judgement = self.judgement
+        reasons = [self._reasons_of(row, 4) for row in range(len(self.account_ids))]
+        campaign = [
+            campaign_id(number) if number >= 0 else None for number in judgement.campaign.tolist()
+        ]
+        return pa.table(
+            {
+                "account_id": pa.array(self.account_ids, pa.string()),
+                "score": judgement.scores,
+                "p_value": judgement.p_values,
+                "flagged": judgement.flagged,
+                "campaign_id": pa.array(campaign, pa.string()),
+                "events": self.profiles["events"],
+                "reasons": pa.array(
+                    [
+                        [
+                            {
+                                "signal": r.signal,
+                                "value": r.value,
+                                "benign_percentile": r.benign_percentile,
+                                "sentence": r.sentence,
+                            }
+                            for r in row
+                        ]
+                        for row in reasons
+                    ],
+                    _REASONS,
+                ),
+            }
+        )
+
+    def accounts(self) -> list[AccountFinding]:
+        """Flagged accounts, and exempt ones that would have been."""
+        judgement = self.judgement
+        exempt = np.array([why is not None for why in self.exemptions], dtype=np.bool_)
+        bar = judgement.p_values[judgement.flagged].max(initial=0.0)
+        named = judgement.flagged | (exempt & (judgement.p_values <= bar))
+        return [self._account(row) for row in np.flatnonzero(named).tolist()]
+
+    def campaigns(self) -> list[CampaignFinding]:
+        """Reported campaigns, the most significant first."""
+        return [self._campaign(number) for number in range(self.judgement.pooled.p_values.size)]
+
+    def _account(self, row: int) -> AccountFinding:
+        judgement, profile = self.judgement, self.profiles[row]
+        number = int(judgement.campaign[row])
+        return AccountFinding(
+            account_id=AccountId(self.account_ids[row]),
+            score=float(judgement.scores[row]),
+            p_value=float(judgement.p_values[row]),
+            flagged=bool(judgement.flagged[row]),
+            campaign_id=CampaignId(campaign_id(number)) if number >= 0 else None,
+            events=int(profile["events"]),
+            first_seen=_instant(profile["first_seen"]),
+            last_seen=_instant(profile["last_seen"]),
+            reasons=self._reasons_of(row, MOST_REASONS),
+            exemplars=exemplars(profile),
+            innocent=self._innocent(profile, judgement.below[row]),
+            exempt=self.exemptions[row],
+        )
+
+    def _campaign(self, number: int) -> CampaignFinding:
+        pooled = self.judgement.pooled
+        profile = pooled.profiles[number]
+        members = np.flatnonzero(self.judgement.campaign == number)
+        return CampaignFinding(
+            campaign_id=CampaignId(campaign_id(number)),
+            accounts=tuple(AccountId(self.account_ids[row]) for row in members.tolist()),
+            events=int(profile["events"]),
+            first_seen=_instant(profile["first_seen"]),
+            last_seen=_instant(profile["last_seen"]),
+            score=float(pooled.strength[number] + max(0.0, pooled.coherence[number])),
+            p_value=float(pooled.p_values[number]),
+            links=self._links(members),
+            reasons=self._reasons(
+                pooled.signals[number], pooled.below[number], float(profile["events"]), MOST_REASONS
+            ),
+            exemplars=exemplars(profile),
+            innocent=self._innocent(profile, pooled.below[number]),
+            activity=_activity(profile),
+        )
+
+    def _reasons_of(self, row: int, most: int) -> tuple[Reason, ...]:
+        judgement = self.judgement
+        return self._reasons(
+            judgement.signals[row],
+            judgement.below[row],
+            float(self.profiles["events"][row]),
+            most,
+        )
+
+    def _reasons(
+        self, values: Floats, below: Floats, events: float, most: int
+    ) -> tuple[Reason, ...]:
+        order = np.argsort(-np.nan_to_num(below, nan=-1.0), kind="stable")
+        strong = [s for s in order.tolist() if below[s] >= _NOTEWORTHY]
+        first: list[int] = []
+        second: list[int] = []
+        seen: set[str] = set()
+        for s in strong:
+            (second if SIGNALS[s].group in seen else first).append(s)
+            seen.add(SIGNALS[s].group)
+        chosen = (first + second)[:most]
+        if not chosen:
+            return ()
+        typical = self.judgement.ordinary.median(events)
+        return tuple(
+            Reason(
+                SIGNALS[s].name,
+                float(values[s]),
+                100.0 * float(below[s] if SIGNALS[s].high else 1 - below[s]),
+                SIGNALS[s].sentence.format(value=values[s], typical=typical[s]),
+            )
+            for s in chosen
+        )
+
+    def _innocent(self, profile: np.void, below: Floats) -> str:
+        reference = self.judgement.reference
+        facts = {
+            signal.name: 100.0 * share
+            for signal, share in zip(SIGNALS, below.tolist(), strict=True)
+            if not np.isnan(share)
+        }
+        events = max(1, int(profile["events"]))
+        for bit, name in enumerate(reference.families):
+            facts[f"family.{name}"] = float(profile["families"][bit]) / events
+        for rule in self.rules:
+            if rule.matches(facts):
+                techniques = f" ({', '.join(rule.atlas)})" if rule.atlas else ""
+                return f"{rule.title}{techniques}. {rule.innocent} {rule.tell_apart}"
+        return _DEFAULT_INNOCENT
+
+    def _links(self, members: npt.NDArray[np.int64]) -> tuple[Link, ...]:
+        links = self.judgement.links
+        inside = np.isin(links.left, members) & np.isin(links.right, members)
+        left, right = links.left[inside], links.right[inside]
+        by_kind = evidence(self.judgement.keys, left, right)
+        found = []
+        for number, kind in enumerate(KINDS):
+            touched = by_kind[:, number] > 0
+            if not touched.any():
+                continue
+            accounts = np.union1d(left[touched], right[touched]).size
+            weight = float(by_kind[:, number].sum() / max(1, left.size))
+            sentence = (
+                f"{accounts} of {members.size} accounts share {kind.noun} "
+                f"({kind.sort}; {weight:.1f} nats per link)."
+            )
+            found.append(Link(kind.name, accounts, weight, sentence))
+        return tuple(sorted(found, key=lambda link: -link.weight))
+
+
+_REASONS = pa.list_(
+    pa.struct(
+        [
+            ("signal", pa.string()),
+            ("value", pa.float64()),
+            ("benign_percentile", pa.float64()),
+            ("sentence", pa.string()),
+        ]
+    )
+)
+
+
+def campaign_id(number: int) -> str:
+    """Name of the n-th campaign of a run, counted from the most significant."""
+    return f"C{number + 1:04d}"
+
+
+def exemplars(profile: np.void) -> tuple[str, ...]:
+    """The prompts a profile kept, cut to what is stored."""
+    kept = []
+    for slot in range(EXEMPLARS):
+        size = int(profile["exemplar_size"][slot])
+        if size:
+            kept.append(bytes(profile["exemplar_text"][slot][:size]).decode("utf-8", "replace"))
+    return tuple(dict.fromkeys(kept))
+
+
+def _activity(profile: np.void) -> tuple[int, ...]:
+    """Requests per day from the first to the last day, at most three weeks (then they wrap)."""
+    first, last = int(profile["first_seen"]) // _HOUR, int(profile["last_seen"]) // _HOUR
+    days = range(first // 24, min(last // 24, first // 24 + HOURS // 24 - 1) + 1)
+    hours = profile["by_hour"]
+    return tuple(int(sum(hours[(day * 24 + h) % HOURS] for h in range(24))) for day in days)
+
+
+def _instant(micros: np.int64) -> datetime:
+    return datetime.fromtimestamp(int(micros) / 1e6, tz=UTC)

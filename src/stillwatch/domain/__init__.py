@@ -1,0 +1,1 @@
+"""The field's nouns as frozen types. Standard library only; imported by every room."""

@@ -1,0 +1,121 @@
+"""What a reader is: the types every format shares.
+
+A format is one file that says whether it recognises a file (``sniff``), refuses early what it
+can never read (``check``) and turns the rest into batches of the events table (``batches``).
+It never raises for a bad row; it hands it to ``Reading.reject``.
+
+>>> ReadOptions(columns=frozenset({"asn"})).bad_row_limit
+0.01
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from stillwatch.domain.tables import Column
+from stillwatch.logs.limits import Limits
+from stillwatch.logs.mapping import ColumnMapping
+from stillwatch.logs.quarantine import Quarantine
+from stillwatch.logs.schema import wanted_columns
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read; the defaults read every column of whatever format is found."""
+
+    format: str | None = None
+    """Name of a format, or ``None`` to look at each file."""
+    mapping: ColumnMapping | None = None
+    """Where the canonical columns are, for a layout of the provider's own."""
+    columns: frozenset[str] | None = None
+    """Columns to read, ``None`` for all; the required ones are always read."""
+    batch_rows: int = 65536
+    """Most rows in a batch."""
+    bad_row_limit: float = 0.01
+    """Share of quarantined rows above which reading fails (0 to 1)."""
+    limits: Limits = field(default_factory=Limits)
+    """Bounds on untrusted input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file or address to read."""
+
+    path: str
+    """As given or found."""
+    format: str
+    """Name of the format that reads it."""
+    bytes: int
+    """Size as stored, compressed if it is; 0 where a remote store does not tell."""
+    compression: str | None
+    """``gzip``, ``zstd`` or ``None``."""
+    remote: bool = False
+    """True if it is read through DuckDB."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened while reading; grows batch by batch."""
+
+    bytes_read: int = 0
+    """Bytes consumed, as stored."""
+    good: int = 0
+    """Rows delivered."""
+    bad: int = 0
+    """Rows quarantined."""
+    cells: Counter[str] = field(default_factory=Counter)
+    """Values that were not of their column's type and became null, by column."""
+    cut: Counter[str] = field(default_factory=Counter)
+    """Texts longer than the limit, cut, by column."""
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Well-formed records that are no model request (embeddings, other spans), by reason."""
+    damaged: list[str] = field(default_factory=list)
+    """Files that end early; what came before the damage was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One source being read: what a format needs besides the bytes."""
+
+    source: Source
+    """What is read."""
+    options: ReadOptions
+    """How."""
+    quarantine: Quarantine
+    """Where bad rows go."""
+    tally: Tally
+    """What is counted."""
+
+    @property
+    def wanted(self) -> tuple[Column, ...]:
+        """Columns asked for, with the required ones, in canonical order."""
+        return wanted_columns(self.options.columns)
+
+    def reject(self, line: int, reason: str, raw: bytes | str) -> None:
+        """Quarantine one row."""
+        self.tally.bad += 1
+        self.quarantine.add(self.source.path, line, reason, raw)
+
+    def skip(self, reason: str) -> None:
+        """Count one well-formed record that is no model request."""
+        self.tally.skipped[reason] += 1
+
+
+class LogFormat(Protocol):
+    """A log format: one instance per file in this folder, listed in ``registry``."""
+
+    @property
+    def name(self) -> str:
+        """Name for ``--format``."""
+
+    def sniff(self, head: bytes, name: str) -> float:
+        """How surely (0 to 1) a file of this base name that begins with ``head`` is of this format."""
+
+    def check(self, reading: Reading, head: bytes) -> None:
+        """Raise ``InputError`` or ``ConfigError`` if no row of the file can ever be read."""
+
+    def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
+        """Batches of ``reading.wanted``, at most ``batch_rows`` long; empty ones are left out."""

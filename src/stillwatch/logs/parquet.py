@@ -1,0 +1,173 @@
+"""Parquet files with the canonical columns, or others named by a mapping.
+
+The fast path: columns are projected before they are decoded, cast whole and never touched row
+by row unless a row is bad. A dotted source path reaches into struct columns. Source: Apache
+Arrow documentation, "Reading and Writing the Apache Parquet Format".
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import types as at
+
+from stillwatch.errors import InputError
+from stillwatch.logs import remote
+from stillwatch.logs.assemble import assemble
+from stillwatch.logs.interface import Reading
+from stillwatch.logs.mapping import SourcePath, require_paths
+from stillwatch.logs.messages import columns_of_messages
+
+_DAMAGE: Final = (pa.ArrowException, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFormat:
+    """Reads Parquet, locally through pyarrow and remotely through DuckDB."""
+
+    name: str = "parquet"
+
+    def sniff(self, head: bytes, name: str) -> float:
+        """Recognise the four magic bytes."""
+        del name
+        return 1.0 if head.startswith(b"PAR1") else 0.0
+
+    def check(self, reading: Reading, head: bytes) -> None:
+        """Refuse a file that is cut short or lacks a required column."""
+        del head
+        source, limits = reading.source, reading.options.limits
+        if source.remote:
+            schema = remote.table_columns(source.path)
+        else:
+            with _opened(source.path) as file:
+                schema = file.schema_arrow
+        if len(schema.names) > limits.columns:
+            raise InputError(
+                f"{source.path} has {len(schema.names)} columns, more than {limits.columns}",
+                hint="export only the columns of the request log",
+            )
+        _require(reading, schema)
+
+    def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
+        """Yield canonical batches, decoding only the columns that are wanted."""
+        row = 1
+        for batch in _raw_batches(reading):
+            yield _canonical(reading, batch, row)
+            row += batch.num_rows
+
+
+def _raw_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
+    source, rows = reading.source, reading.options.batch_rows
+    if source.remote:
+        names = _needed(reading, remote.table_columns(source.path))
+        yield from remote.table_batches(source.path, names, rows)
+        reading.tally.bytes_read += source.bytes
+        return
+    with _opened(source.path) as file:
+        total = max(file.metadata.num_rows, 1)
+        done = told = 0
+        names = _needed(reading, file.schema_arrow)
+        try:
+            for batch in file.iter_batches(batch_size=rows, columns=names):
+                done += batch.num_rows
+                reading.tally.bytes_read += source.bytes * done // total - told
+                told = source.bytes * done // total
+                yield batch
+        except _DAMAGE as error:
+            raise InputError(
+                f"{source.path} is damaged after row {done}: {error}", hint="write or copy it again"
+            ) from error
+
+
+def _opened(path: str) -> pq.ParquetFile:
+    try:
+        # read_dictionary is left off: canonical columns are plain, as the text kernel needs them
+        return pq.ParquetFile(path, memory_map=True)
+    except _DAMAGE as error:
+        raise InputError(
+            f"{path} is not a whole Parquet file: {error}", hint="write or copy it again"
+        ) from error
+
+
+def _paths(reading: Reading) -> dict[str, SourcePath]:
+    """Return where each wanted column is: under its own name unless mapped."""
+    mapping = reading.options.mapping
+    mapped = {} if mapping is None else mapping.columns
+    return {c.name: mapped.get(c.name, SourcePath(c.name)) for c in reading.wanted}
+
+
+def _needed(reading: Reading, schema: pa.Schema) -> list[str]:
+    tops = [_top(where.path, schema) for where in _paths(reading).values()]
+    return list(dict.fromkeys(top for top in tops if top is not None))
+
+
+def _top(path: str, schema: pa.Schema) -> str | None:
+    """Return the column that a dotted path starts with; a column's own name may have dots."""
+    end = len(path)
+    while end > 0:
+        if path[:end] in schema.names:
+            return path[:end]
+        end = path.rfind(".", 0, end)
+    return None
+
+
+def _require(reading: Reading, schema: pa.Schema) -> None:
+    mapping = reading.options.mapping
+    if mapping is not None:
+        require_paths(mapping, schema.names, reading.source.path)
+    constants = {} if mapping is None else mapping.constants
+    paths = _paths(reading)
+    for column in reading.wanted:
+        found = _top(paths[column.name].path, schema) is not None
+        if column.required and not found and column.name not in constants:
+            raise InputError(
+                f"{reading.source.path} has no column {column.name!r}",
+                hint=f"name it in a mapping file; it has: {', '.join(schema.names[:30])}",
+            )
+
+
+def _canonical(reading: Reading, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+    columns: dict[str, pa.Array] = {}
+    for name, where in _paths(reading).items():
+        array = _column(batch, where.path)
+        if array is None:
+            continue
+        if name == "prompt" and (where.messages or at.is_nested(array.type)):
+            for other, derived in columns_of_messages(array, reading.options.limits.depth).items():
+                columns.setdefault(other, derived)
+        else:
+            columns[name] = array
+
+    def place(index: int) -> tuple[int, bytes]:
+        return first_row + index, _row(batch, index)
+
+    return assemble(reading, columns, batch.num_rows, place)
+
+
+def _column(batch: pa.RecordBatch, path: str) -> pa.Array | None:
+    top = _top(path, batch.schema)
+    if top is None:
+        return None
+    array, rest = batch.column(batch.schema.get_field_index(top)), path[len(top) + 1 :]
+    for step in rest.split(".") if rest else ():
+        if at.is_list(array.type):
+            index = int(step)
+            array = pc.list_element(array, index)
+        else:
+            array = pc.struct_field(array, step)
+    return array
+
+
+def _row(batch: pa.RecordBatch, index: int) -> bytes:
+    """Return one row as JSON, for the quarantine."""
+    shown: dict[str, Any] = {}
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            shown[name] = array[index].as_py()
+        except (ValueError, OverflowError):
+            shown[name] = "unreadable"
+    return orjson.dumps(shown, default=str, option=orjson.OPT_NON_STR_KEYS)

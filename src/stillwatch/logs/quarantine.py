@@ -1,0 +1,93 @@
+"""Where bad rows go: nothing is dropped without being counted and kept for a look.
+
+The file holds one JSON object per bad row: ``{"source", "line", "reason", "raw"}``, where
+``raw`` is the beginning of the row. No file appears while there is no bad row.
+
+>>> with Quarantine(None) as quarantine:
+...     quarantine.add("a.jsonl", 3, "no account_id", b"{}")
+>>> quarantine.count, quarantine.reasons["no account_id"]
+(1, 1)
+"""
+
+import re
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, Self
+
+import orjson
+
+from stillwatch.errors import InputError
+from stillwatch.logs.limits import Limits
+
+
+class BadRow(NamedTuple):
+    """One quarantined row."""
+
+    source: str
+    line: int
+    reason: str
+
+
+class Quarantine:
+    """Counts bad rows and writes them to a JSON-lines file.
+
+    ``path=None`` counts only. Use as a context manager; the file is closed on leaving.
+    """
+
+    FIRST = 20
+    """How many bad rows are kept in memory for the summary."""
+
+    def __init__(self, path: Path | None, limits: Limits | None = None) -> None:
+        self.path = path
+        self.count = 0
+        self.reasons: Counter[str] = Counter()
+        self.first: list[BadRow] = []
+        self._bytes = (limits or Limits()).quarantine_bytes
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def add(self, source: str, line: int, reason: str, raw: bytes | str) -> None:
+        """Count one bad row and keep its beginning.
+
+        ``line`` counts from 1: the line of a text file, the row of a table.
+        Raises ``InputError`` if the quarantine file cannot be written.
+        """
+        self.count += 1
+        self.reasons[_kind(reason)] += 1
+        if len(self.first) < self.FIRST:
+            self.first.append(BadRow(source, line, reason))
+        if self.path is not None:
+            self._write(self.path, source, line, reason, raw)
+
+    def _write(self, path: Path, source: str, line: int, reason: str, raw: bytes | str) -> None:
+        data = raw.encode("utf-8", "replace") if isinstance(raw, str) else raw
+        text = data[: self._bytes].decode("utf-8", "replace")
+        row = {"source": source, "line": line, "reason": reason, "raw": text}
+        try:
+            if self._file is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = path.open("wb")
+            self._file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        except OSError as error:
+            raise InputError(
+                f"cannot write bad rows to {path}: {error.strerror}",
+                hint="name a writable file for the quarantine",
+            ) from error
+
+
+def _kind(reason: str) -> str:
+    """Return the reason without the value in it, so that equal causes are counted together."""
+    return re.sub(r" \(.*\)$", "", reason, flags=re.DOTALL)

@@ -1,0 +1,113 @@
+"""Bytes of a file, decompressed, with a count of what was consumed.
+
+Rules: compression is told by the first bytes, not by the name. A compressed file that ends
+early yields everything before the damage, then ``damaged`` says so; the rows are not lost and
+the damage is not silent.
+"""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+import zstandard
+
+from stillwatch.errors import InputError
+from stillwatch.logs import remote
+from stillwatch.logs.interface import Reading, Source, Tally
+
+MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+BOM: Final = b"\xef\xbb\xbf"
+_CHUNK: Final = 1 << 20
+_DAMAGE: Final = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+
+
+class CountedFile(io.RawIOBase):
+    """A file that adds what is read from it to ``Tally.bytes_read``."""
+
+    def __init__(self, path: str, tally: Tally) -> None:
+        self._file = io.FileIO(path)
+        self._tally = tally
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Read as ``io.RawIOBase`` does, and count."""
+        size = self._file.readinto(cast("bytearray", buffer))
+        self._tally.bytes_read += size
+        return size
+
+    def close(self) -> None:
+        """Close the file underneath."""
+        self._file.close()
+        super().close()
+
+
+def compression_of(path: Path) -> str | None:
+    """Tell the compression of a local file from its first bytes."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return next((name for magic, name in MAGIC.items() if start.startswith(magic)), None)
+
+
+def head_of(source: Source, size: int) -> bytes:
+    """Return up to ``size`` decompressed bytes from the beginning, without a byte order mark."""
+    if source.remote:
+        text = b"".join(_up_to(remote.lines(source.path), size))
+        return text.removeprefix(BOM)
+    with _open(source, Tally()) as stream:
+        parts, got = [], 0
+        try:
+            while got < size and (part := stream.read(min(size - got, _CHUNK))):
+                parts.append(part)
+                got += len(part)
+        except _DAMAGE:
+            if not parts:
+                raise InputError(
+                    f"{source.path} is not a whole {source.compression} file",
+                    hint="copy it again",
+                ) from None
+    return b"".join(parts).removeprefix(BOM)
+
+
+def chunks(reading: Reading) -> Iterator[bytes]:
+    """Yield the decompressed bytes of a source, about a mebibyte at a time."""
+    source = reading.source
+    if source.remote:
+        yield from remote.lines(source.path, reading)
+        return
+    with _open(source, reading.tally) as stream:
+        try:
+            # small enough that a truncated stream loses nothing that can be decompressed
+            while part := stream.read1(_CHUNK) if hasattr(stream, "read1") else stream.read(_CHUNK):
+                yield part
+        except _DAMAGE:
+            reading.tally.damaged.append(source.path)
+
+
+def _up_to(parts: Iterator[bytes], size: int) -> Iterator[bytes]:
+    for part in parts:
+        yield part
+        size -= len(part)
+        if size <= 0:
+            return
+
+
+def _open(source: Source, tally: Tally) -> BinaryIO:
+    try:
+        raw = io.BufferedReader(CountedFile(source.path, tally), _CHUNK)
+    except OSError as error:
+        raise InputError(
+            f"cannot open {source.path}: {error.strerror}", hint="check path and permissions"
+        ) from error
+    if source.compression == "gzip":
+        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+    if source.compression == "zstd":
+        return zstandard.ZstdDecompressor().stream_reader(
+            raw, read_across_frames=True, closefd=True
+        )
+    return cast("BinaryIO", raw)

@@ -1,0 +1,158 @@
+"""The story: read → profile → measure → link → detect → report. Read this file first.
+
+``detect`` is what ``stillwatch detect`` does, ``profile`` what ``stillwatch profile`` does; both
+start from ``summarise``, which turns request logs (or profiles made earlier) into one profile
+per account. Everything after that works on profiles alone: no log is read twice.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch import __version__
+from stillwatch.config import Config
+from stillwatch.detection.exempt import align, exemptions
+from stillwatch.detection.findings import Narrator
+from stillwatch.detection.judge import Judgement, judge
+from stillwatch.detection.rules import load_rules
+from stillwatch.domain.finding import RunSummary
+from stillwatch.engines.local import LocalEngine
+from stillwatch.errors import EmptyInput
+from stillwatch.logs import EventLog, Quarantine, ReadOptions, open_logs, read_accounts
+from stillwatch.profiles.coverage import coverage, period, unseen
+from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rules
+from stillwatch.profiles.requests import READ
+from stillwatch.profiles.store import is_profiles, merge_tables, read_profiles
+from stillwatch.profiles.table import ProfileTable
+from stillwatch.report import Result, read_result, write_result
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, the bytes read so far and the bytes in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summarised:
+    """Request logs as profiles, and what there was to read."""
+
+    table: ProfileTable
+    sources: tuple[str, ...]
+    formats: tuple[str, ...]
+    quarantined: int
+
+
+def summarise(
+    paths: Sequence[str],
+    config: Config,
+    *,
+    format: str | None = None,  # noqa: A002  the option's name
+    quarantine: Path | None = None,
+    progress: Progress | None = None,
+) -> Summarised:
+    """Read logs and stored profiles, and merge them into one profile per account."""
+    families = load_families((config.rules or shipped_rules()) / "phrases")
+    engine = LocalEngine(FamilyTable.compile(families), config.workers)
+    stored = [p for p in paths if is_profiles(Path(p))]
+    logs = [p for p in paths if p not in stored]
+    table, formats, bad = ProfileTable(engine.families.names), [], 0
+    if logs:
+        options = ReadOptions(
+            format=format,
+            mapping=config.mapping,
+            columns=READ,
+            bad_row_limit=config.bad_row_limit,
+        )
+        with Quarantine(quarantine) as bin_:
+            log = open_logs(logs, options, bin_)
+            table = engine.profile(log.batches(), _told(log, progress))
+            formats, bad = sorted({source.format for source in log.sources}), bin_.count
+    for path in stored:
+        merge_tables(table, read_profiles(Path(path)), path)
+        formats = sorted({*formats, "profiles"})
+    if not len(table):
+        raise EmptyInput(f"no request in {', '.join(paths)}", hint="name the log files to read")
+    return Summarised(table, tuple(paths), tuple(formats), bad)
+
+
+def detect(
+    paths: Sequence[str],
+    out: Path,
+    config: Config,
+    *,
+    accounts: Path | None = None,
+    baseline: Sequence[str] = (),
+    format: str | None = None,  # noqa: A002
+    progress: Progress | None = None,
+) -> Result:
+    """Find suspicious accounts and campaigns in request logs; writes the result to ``out``."""
+    started = time.monotonic()
+    records = read_accounts(accounts) if accounts else None
+    rules_folder = config.rules or shipped_rules()
+    rules = load_rules(rules_folder / "detection")
+    families = load_families(rules_folder / "phrases")
+
+    # read, profile
+    out.mkdir(parents=True, exist_ok=True)
+    read = summarise(
+        paths, config, format=format, quarantine=out / "quarantine.jsonl", progress=progress
+    )
+    known = summarise(baseline, config, format=format, progress=progress) if baseline else None
+    table = read.table
+    records = align(records, table.account_ids) if records is not None else None
+    excused = exemptions(table.account_ids, records, config.allowed)
+
+    # measure, link, detect
+    if progress:
+        progress("judge", 0, 0)
+    judgement = judge(
+        table.profiles,
+        records,
+        np.array([why is not None for why in excused], dtype=np.bool_),
+        tuple(family.name for family in families),
+        tuple(family.name for family in families if family.kind == "tactic"),
+        config.detection,
+        known.table.profiles if known else None,
+    )
+
+    # report
+    narrator = Narrator(table.account_ids, table.profiles, judgement, rules, excused)
+    rows, found, campaigns = narrator.accounts_table(), narrator.accounts(), narrator.campaigns()
+    summary = _summary(read, judgement, records, config)
+    summary = replace(summary, seconds=time.monotonic() - started)
+    write_result(out, summary, rows, found, campaigns)
+    return read_result(out)
+
+
+def _summary(
+    read: Summarised, judgement: Judgement, records: pa.Table | None, config: Config
+) -> RunSummary:
+    profiles = read.table.profiles
+    first, last = period(profiles)
+    return RunSummary(
+        version=__version__,
+        sources=read.sources,
+        formats=read.formats,
+        events=int(profiles["events"].sum()),
+        accounts=len(read.table),
+        quarantined=read.quarantined,
+        first_seen=first,
+        last_seen=last,
+        fdr=config.detection.fdr,
+        calibration="self" if judgement.self_calibrated else "baseline",
+        reference_accounts=judgement.reference_accounts,
+        flagged=int(judgement.flagged.sum()),
+        campaigns=int(judgement.pooled.p_values.size),
+        coverage=coverage(profiles),
+        unseen=unseen(profiles, judgement.signals, records is not None),
+        notes=judgement.notes,
+        seconds=0.0,
+    )
+
+
+def _told(log: EventLog, progress: Progress | None) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    return lambda _events: progress("read", log.bytes_read, log.total_bytes)

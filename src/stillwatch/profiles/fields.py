@@ -1,0 +1,194 @@
+"""The layout of a profile: one numpy record, every field with its own rule of merging.
+
+Rules
+    * Every field is an integer (or raw bytes), so sums do not depend on the order of the log:
+      merging is exactly associative and commutative, with ``identity()`` as neutral element.
+    * The size is fixed: nothing grows with the number of events.
+    * Only ``exemplar_text`` holds text; everything else is a hash, a count or a sum.
+
+Merge rules
+    sum     element-wise addition
+    min     element-wise minimum
+    max     element-wise maximum (HyperLogLog registers)
+    sample  keeps the entries with the smallest keys; equal keys are the same event
+    tally   keeps the entries with the smallest keys; equal keys add their counts. A key among
+            the k smallest of a union is among the k smallest of every part that holds it, so
+            the counts of the surviving keys are exact.
+
+>>> PROFILE.itemsize < 11_000
+True
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+VERSION = 1
+"""Raised whenever a field changes; stored profiles of another version are refused."""
+
+Merge = Literal["sum", "min", "max", "sample", "tally"]
+
+HOURS = 504
+"""Three weeks of hours; longer logs wrap. A multiple of 168, so the hour of week survives."""
+SAMPLE = 24
+"""Events kept as a uniform sample (smallest event hashes)."""
+SKETCH = 16
+"""Shingle hashes kept per sampled event."""
+EXEMPLARS = 3
+EXEMPLAR_BYTES = 360
+DIM = 64
+FEATURES = 128
+TOPICS = 64
+FAMILIES = 64
+SCRIPTS = 8
+BINS = 24
+"""Half-octave bins of a size histogram: bin b holds values in [2^(b/2), 2^((b+1)/2))."""
+EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
+"""Key of an unused slot; sorts last."""
+NO_SHINGLE = np.uint32(0xFFFFFFFF)
+"""Padding of a shingle sketch; sorts last."""
+NEVER = np.int64(2**62)
+EMBEDDING_UNIT = 1 << 20
+"""Fixed-point scale of the embedding sum."""
+FOURIER_UNIT = 1 << 12
+"""Fixed-point scale of the Fourier features."""
+
+
+OBSERVED = (
+    "organization_id", "credential_id", "end_user_id", "conversation_id", "turn", "operation",
+    "system_prompt", "input_tokens", "output_tokens", "max_tokens", "temperature", "top_p",
+    "choices", "logprobs", "reasoning", "response_format", "tools", "stream", "finish_reason",
+    "client_ip", "asn", "user_agent", "tls_fingerprint",
+)  # fmt: skip
+"""Optional columns whose presence is counted per event, in this order."""
+
+MARKS = (
+    "first_turn", "batch", "greedy", "hot", "many_choices", "logprobs", "reasoning", "json",
+    "tools", "stream", "cut_at_length", "rides_max_tokens",
+)  # fmt: skip
+"""Yes/no properties of a request that are counted, in this order."""
+
+KEYS: tuple[tuple[str, int], ...] = (
+    ("prompts", 32),
+    ("addresses", 8),
+    ("networks", 8),
+    ("asns", 4),
+    ("tls", 4),
+    ("agents", 4),
+    ("systems", 4),
+)
+"""Tallies of hashed keys: name and number of slots."""
+
+DISTINCT: tuple[tuple[str, int], ...] = (
+    ("prompts", 128),
+    ("templates", 64),
+    ("closings", 64),
+    ("topics", 64),
+    ("conversations", 64),
+    ("addresses", 64),
+    ("networks", 64),
+    ("end_users", 64),
+)
+"""HyperLogLog counters: name and number of registers."""
+
+MODELS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the record."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    merge: Merge
+    meaning: str
+    group: str = ""
+    """Fields of one keyed group are merged together; the group's key field is ``<group>_key``."""
+
+
+def _scalars() -> tuple[Field, ...]:
+    return (
+        Field("events", "i8", (), "sum", "requests"),
+        Field("first_seen", "i8", (), "min", "earliest request, microseconds since 1970 UTC"),
+        Field("last_seen", "i8", (), "max", "latest request"),
+        Field("input_tokens", "i8", (), "sum", "tokens in, where observed"),
+        Field("output_tokens", "i8", (), "sum", "tokens out, where observed"),
+        Field("words", "i8", (), "sum", "words of all prompts"),
+        Field("digits", "i8", (), "sum", "digits of all prompts"),
+        Field("symbols", "i8", (), "sum", "punctuation and brackets of all prompts"),
+        Field("lines", "i8", (), "sum", "lines of all prompts"),
+    )
+
+
+def _vectors() -> tuple[Field, ...]:
+    return (
+        Field("observed", "u4", (len(OBSERVED),), "sum", "events in which a column was present"),
+        Field("marks", "u4", (len(MARKS),), "sum", "events that carry a mark"),
+        Field("by_hour", "u4", (HOURS,), "sum", "requests by hour since 1970, modulo 504"),
+        Field("words_hist", "u4", (BINS,), "sum", "prompt length in words"),
+        Field("input_hist", "u4", (BINS,), "sum", "input tokens"),
+        Field("output_hist", "u4", (BINS,), "sum", "output tokens"),
+        Field("scripts", "u4", (SCRIPTS,), "sum", "prompts by dominant script"),
+        Field("families", "u4", (FAMILIES,), "sum", "prompts in which a phrase family occurs"),
+        Field("topics", "u4", (TOPICS,), "sum", "prompts by topic cell"),
+        Field("embedding", "i8", (DIM,), "sum", "sum of unit prompt vectors, 2^-20"),
+        Field("fourier", "i8", (FEATURES,), "sum", "sum of Fourier features, 2^-12"),
+        *(Field(f"{n}_hll", "u1", (m,), "max", f"distinct {n}") for n, m in DISTINCT),
+    )
+
+
+def _keyed() -> tuple[Field, ...]:
+    tallies = tuple(
+        field
+        for name, k in KEYS
+        for field in (
+            Field(f"{name}_key", "u8", (k,), "tally", f"hashed {name}, smallest first", name),
+            Field(f"{name}_count", "u4", (k,), "tally", f"requests of each of {name}", name),
+        )
+    )
+    return (
+        *tallies,
+        Field("models_key", "u8", (MODELS,), "tally", "hashed model names", "models"),
+        Field("models_count", "u4", (MODELS,), "tally", "requests to each model", "models"),
+        Field("models_first", "i8", (MODELS,), "tally", "first request to each model", "models"),
+        Field("sample_key", "u8", (SAMPLE,), "sample", "event hash, smallest first", "sample"),
+        Field("sample_time", "i8", (SAMPLE,), "sample", "microseconds since 1970", "sample"),
+        Field("sample_families", "u8", (SAMPLE,), "sample", "phrase family bits", "sample"),
+        Field("sample_prompt", "u4", (SAMPLE,), "sample", "prompt hash", "sample"),
+        Field("sample_template", "u4", (SAMPLE,), "sample", "opening hash", "sample"),
+        Field("sample_closing", "u4", (SAMPLE,), "sample", "closing hash", "sample"),
+        Field("sample_words", "i4", (SAMPLE,), "sample", "words", "sample"),
+        Field("sample_output", "i4", (SAMPLE,), "sample", "output tokens, -1 unknown", "sample"),
+        Field("sample_topic", "u2", (SAMPLE,), "sample", "fine topic code", "sample"),
+        Field("sample_shingles", "u4", (SAMPLE, SKETCH), "sample", "MinHash sketch", "sample"),
+        Field("exemplar_size", "u2", (EXEMPLARS,), "sample", "bytes of text kept", "sample"),
+        Field(
+            "exemplar_text",
+            "u1",
+            (EXEMPLARS, EXEMPLAR_BYTES),
+            "sample",
+            "text of the first sampled events, UTF-8, cut; the only raw text of a profile",
+            "sample",
+        ),
+    )
+
+
+FIELDS: tuple[Field, ...] = (*_scalars(), *_vectors(), *_keyed())
+
+PROFILE = np.dtype([(f.name, f.dtype, f.shape) for f in FIELDS], align=True)
+
+
+def identity() -> np.ndarray:
+    """The neutral element of ``merge``: a 0-d record array of dtype ``PROFILE``."""
+    record = np.zeros((), dtype=PROFILE)
+    for field in FIELDS:
+        if field.name.endswith("_key"):
+            record[field.name] = EMPTY
+        elif field.name == "sample_shingles":
+            record[field.name] = NO_SHINGLE
+        elif field.merge == "min" or field.name == "models_first":
+            record[field.name] = NEVER
+    record["last_seen"] = -NEVER
+    return record

@@ -1,0 +1,243 @@
+"""The fold: adds a batch of measured events to the profiles of their accounts, in place.
+
+This is where "one pass" ends: after it, nothing of the events remains but the profiles.
+Every update is a sum, a minimum, a maximum or a smallest-keys set (see ``fields``), so the
+order of events, batches and workers does not matter.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from stillwatch.profiles.fields import (
+    BINS,
+    DIM,
+    EMBEDDING_UNIT,
+    EXEMPLAR_BYTES,
+    EXEMPLARS,
+    FEATURES,
+    HOURS,
+    MODELS,
+    SAMPLE,
+    SKETCH,
+    TOPICS,
+)
+from stillwatch.profiles.hashing import mix64
+
+_HOUR_US = 3_600_000_000
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _bin(value: int) -> int:
+    """Half-octave bin of a size; 0 and 1 share the first."""
+    if value <= 1:
+        return 0
+    return min(BINS - 1, int(2.0 * math.log2(value)))
+
+
+@njit(nogil=True, cache=True)
+def _count_distinct(registers: np.ndarray, key: int) -> None:
+    """HyperLogLog update (Flajolet et al. 2007): the longest run of zeros per register."""
+    mixed = mix64(np.uint64(key))
+    register = mixed & np.uint64(registers.size - 1)
+    rest = mixed >> np.uint64(16)
+    rank = 1
+    while rank < 48 and not rest & np.uint64(1):
+        rest >>= np.uint64(1)
+        rank += 1
+    registers[register] = max(registers[register], rank)
+
+
+@njit(nogil=True, cache=True)
+def _tally(keys: np.ndarray, counts: np.ndarray, key: int) -> int:
+    """Count ``key`` if it is among the smallest; its slot, or -1."""
+    last = keys.size - 1
+    if key > keys[last]:
+        return -1
+    slot = 0
+    while keys[slot] < key:
+        slot += 1
+    if keys[slot] == key:
+        counts[slot] += 1
+        return slot
+    for j in range(last, slot, -1):
+        keys[j] = keys[j - 1]
+        counts[j] = counts[j - 1]
+    keys[slot] = key
+    counts[slot] = 1
+    return slot
+
+
+@njit(nogil=True, cache=True)
+def _model(profile, key: int, time: int) -> None:  # type: ignore[no-untyped-def]
+    """Count a model and remember its first use."""
+    new = True
+    for j in range(MODELS):
+        if profile.models_key[j] == key:
+            new = False
+    slot = _tally(profile.models_key, profile.models_count, key)
+    if slot < 0:
+        return
+    if new:
+        for j in range(MODELS - 1, slot, -1):
+            profile.models_first[j] = profile.models_first[j - 1]
+        profile.models_first[slot] = time
+    elif time < profile.models_first[slot]:
+        profile.models_first[slot] = time
+
+
+@njit(nogil=True, cache=True)
+def _sample_slot(profile, key: int) -> int:  # type: ignore[no-untyped-def]
+    """Open a slot for an event in the sample; -1 if it does not belong or is there already."""
+    if key >= profile.sample_key[SAMPLE - 1]:
+        return -1
+    slot = 0
+    while profile.sample_key[slot] < key:
+        slot += 1
+    if profile.sample_key[slot] == key:
+        return -1
+    for j in range(SAMPLE - 1, slot, -1):
+        profile.sample_key[j] = profile.sample_key[j - 1]
+        profile.sample_time[j] = profile.sample_time[j - 1]
+        profile.sample_families[j] = profile.sample_families[j - 1]
+        profile.sample_prompt[j] = profile.sample_prompt[j - 1]
+        profile.sample_template[j] = profile.sample_template[j - 1]
+        profile.sample_closing[j] = profile.sample_closing[j - 1]
+        profile.sample_words[j] = profile.sample_words[j - 1]
+        profile.sample_output[j] = profile.sample_output[j - 1]
+        profile.sample_topic[j] = profile.sample_topic[j - 1]
+        for s in range(SKETCH):
+            profile.sample_shingles[j, s] = profile.sample_shingles[j - 1, s]
+    for j in range(EXEMPLARS - 1, slot, -1):
+        profile.exemplar_size[j] = profile.exemplar_size[j - 1]
+        for b in range(EXEMPLAR_BYTES):
+            profile.exemplar_text[j, b] = profile.exemplar_text[j - 1, b]
+    return slot
+
+
+@njit(nogil=True, cache=True)
+def _keep_text(profile, slot: int, data: np.ndarray, start: int, stop: int) -> None:  # type: ignore[no-untyped-def]
+    """Store the head of a prompt, cut at a character boundary."""
+    size = stop - start
+    if size > EXEMPLAR_BYTES:
+        size = EXEMPLAR_BYTES
+        while size > 0 and data[start + size] & 0xC0 == 0x80:
+            size -= 1
+    for b in range(size):
+        profile.exemplar_text[slot, b] = data[start + b]
+    for b in range(size, EXEMPLAR_BYTES):
+        profile.exemplar_text[slot, b] = 0
+    profile.exemplar_size[slot] = size
+
+
+@njit(nogil=True, cache=True)
+def _add_bits(counters: np.ndarray, bits: int) -> None:
+    rest = np.uint64(bits)
+    i = 0
+    while rest:
+        if rest & np.uint64(1):
+            counters[i] += 1
+        rest >>= np.uint64(1)
+        i += 1
+
+
+@njit(nogil=True, cache=True)
+def fold(  # type: ignore[no-untyped-def]
+    table,
+    rows,
+    keys,
+    times,
+    observed,
+    marks,
+    hashes,
+    tokens,
+    data,
+    offsets,
+    prompt,
+    template,
+    closing,
+    words,
+    lines,
+    digits,
+    symbols,
+    script,
+    families,
+    shingles,
+    embedding,
+    topic,
+    fourier,
+) -> None:
+    """Add n events to ``table[rows[i]]``; array shapes as in ``Requests`` and ``TextFeatures``."""
+    for i in range(rows.size):
+        p = table[rows[i]]
+        time = times[i]
+        p.events += 1
+        p.first_seen = min(p.first_seen, time)
+        p.last_seen = max(p.last_seen, time)
+        p.by_hour[(time // _HOUR_US) % HOURS] += 1
+        _add_bits(p.observed, observed[i])
+        _add_bits(p.marks, marks[i])
+
+        if tokens[i, 0] >= 0:
+            p.input_tokens += tokens[i, 0]
+            p.input_hist[_bin(tokens[i, 0])] += 1
+        if tokens[i, 1] >= 0:
+            p.output_tokens += tokens[i, 1]
+            p.output_hist[_bin(tokens[i, 1])] += 1
+
+        p.words += words[i]
+        p.lines += lines[i]
+        p.digits += digits[i]
+        p.symbols += symbols[i]
+        p.words_hist[_bin(words[i])] += 1
+        p.scripts[script[i]] += 1
+        p.topics[topic[i] & (TOPICS - 1)] += 1
+        _add_bits(p.families, families[i])
+        for d in range(DIM):
+            p.embedding[d] += np.int64(np.rint(embedding[i, d] * EMBEDDING_UNIT))
+        for d in range(FEATURES):
+            p.fourier[d] += fourier[i, d]
+
+        _count_distinct(p.prompts_hll, prompt[i])
+        _count_distinct(p.templates_hll, template[i])
+        _count_distinct(p.closings_hll, closing[i])
+        _count_distinct(p.topics_hll, topic[i])
+        _tally(p.prompts_key, p.prompts_count, prompt[i])
+
+        if hashes[i, 0]:
+            _model(p, hashes[i, 0], time)
+        if hashes[i, 1]:
+            _count_distinct(p.conversations_hll, hashes[i, 1])
+        if hashes[i, 2]:
+            _count_distinct(p.end_users_hll, hashes[i, 2])
+        if hashes[i, 3]:
+            _count_distinct(p.addresses_hll, hashes[i, 3])
+            _tally(p.addresses_key, p.addresses_count, hashes[i, 3])
+            _count_distinct(p.networks_hll, hashes[i, 8])
+            _tally(p.networks_key, p.networks_count, hashes[i, 8])
+        if hashes[i, 4]:
+            _tally(p.asns_key, p.asns_count, hashes[i, 4])
+        if hashes[i, 5]:
+            _tally(p.tls_key, p.tls_count, hashes[i, 5])
+        if hashes[i, 6]:
+            _tally(p.agents_key, p.agents_count, hashes[i, 6])
+        if hashes[i, 7]:
+            _tally(p.systems_key, p.systems_count, hashes[i, 7])
+
+        slot = _sample_slot(p, keys[i])
+        if slot < 0:
+            continue
+        p.sample_key[slot] = keys[i]
+        p.sample_time[slot] = time
+        p.sample_families[slot] = families[i]
+        p.sample_prompt[slot] = prompt[i]
+        p.sample_template[slot] = template[i]
+        p.sample_closing[slot] = closing[i]
+        p.sample_words[slot] = words[i]
+        p.sample_output[slot] = tokens[i, 1]
+        p.sample_topic[slot] = topic[i]
+        for s in range(SKETCH):
+            p.sample_shingles[slot, s] = shingles[i, s]
+        if slot < EXEMPLARS:
+            _keep_text(p, slot, data, offsets[i], offsets[i + 1])

@@ -1,0 +1,257 @@
+"""Phrase families: what prompts of a tactic or a capability say, and finding them in a stream.
+
+A family is a YAML file under ``rules/phrases``: a name, what it means, why it matters, who else
+uses the words, the phrases, and samples that must and must not match. A family says that words
+occur, never that anyone did wrong: detectors compare rates between accounts.
+
+Rules
+    * A phrase matches whole words, whatever the case, punctuation and line breaks between them.
+    * Families are ordered by name; the bit of a family is its place in that order.
+    * At most 64 families (one bit each); a file that breaks the schema stops the load with its
+      name and field.
+
+>>> table = FamilyTable.compile(load_families(shipped_rules()))
+>>> table.names[0] <= table.names[1]
+True
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import numpy as np
+import numpy.typing as npt
+import yaml
+from numba import njit, uint64
+
+from stillwatch.errors import ConfigError
+from stillwatch.profiles.hashing import mix64
+from stillwatch.profiles.scan import words_of
+
+MOST_FAMILIES = 64
+"""One bit each in ``TextFeatures.families``."""
+MOST_WORDS = 12
+"""Longest phrase."""
+_FILTER_BITS = 15
+
+Kind = Literal["tactic", "capability", "warning"]
+
+_TEXTS = {"type": "array", "minItems": 2, "items": {"type": "string", "minLength": 1}}
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "kind", "title", "why", "innocent", "phrases", "samples"],
+    "properties": {
+        "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]{2,39}$"},
+        "kind": {"enum": ["tactic", "capability", "warning"]},
+        "title": {"type": "string", "minLength": 3, "maxLength": 80},
+        "why": {"type": "string", "minLength": 10},
+        "innocent": {"type": "string", "minLength": 10},
+        "phrases": {
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "items": {"type": "string", "minLength": 2, "maxLength": 120},
+        },
+        "samples": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["match", "no_match"],
+            "properties": {"match": _TEXTS, "no_match": _TEXTS},
+        },
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Phrases that mean one thing."""
+
+    name: str
+    """Stable identifier, also the file's stem."""
+    kind: Kind
+    """``tactic``: how extraction is asked for; ``capability``: what is taught; ``warning``: other."""
+    title: str
+    """For people."""
+    why: str
+    """Why an analyst should care, in one line."""
+    innocent: str
+    """Who else uses these words."""
+    phrases: tuple[str, ...]
+    match: tuple[str, ...]
+    """Sample prompts in which the family occurs."""
+    no_match: tuple[str, ...]
+    """Sample prompts in which it does not."""
+
+
+def shipped_rules() -> Path:
+    """The folder of shipped phrase families: in the package, or in the repository it runs from."""
+    package = Path(__file__).resolve().parents[1]
+    for rules in (package / "rules", package.parents[1] / "rules"):
+        if (rules / "phrases").is_dir():
+            return rules / "phrases"
+    raise ConfigError(
+        "the shipped phrase families (rules/phrases) are missing", hint="install stillwatch again"
+    )
+
+
+def load_families(folder: Path) -> tuple[Family, ...]:
+    """Read every ``*.yaml`` of ``folder``, ordered by name. Raises ``ConfigError``."""
+    families = [_load(path) for path in sorted(folder.glob("*.yaml"))]
+    if not families:
+        raise ConfigError(f"{folder}: no phrase families", hint="expected files named *.yaml")
+    if len(families) > MOST_FAMILIES:
+        raise ConfigError(
+            f"{folder}: {len(families)} phrase families", hint=f"at most {MOST_FAMILIES} fit"
+        )
+    return tuple(sorted(families, key=lambda family: family.name))
+
+
+def _load(path: Path) -> Family:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    errors = jsonschema.Draft202012Validator(_SCHEMA).iter_errors(content)
+    if problem := jsonschema.exceptions.best_match(errors):
+        raise ConfigError(f"{path}: {problem.json_path}: {problem.message}")
+    if content["name"] != path.stem:
+        raise ConfigError(f"{path}: $.name: {content['name']!r} must be the file's name")
+    samples = content.pop("samples")
+    content["phrases"] = tuple(content["phrases"])
+    return Family(**content, match=tuple(samples["match"]), no_match=tuple(samples["no_match"]))
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyTable:
+    """Families compiled to an automaton over word hashes (Aho & Corasick 1975)."""
+
+    names: tuple[str, ...]
+    """Family names in bit order."""
+    families: tuple[Family, ...]
+    first: npt.NDArray[np.uint64]
+    """Bitmap of the words that begin a phrase, addressed by the low bits of the hash."""
+    edges: npt.NDArray[np.uint64]
+    """Open-addressing table (slots, 2): mixed (state, word), and the next state."""
+    fail: npt.NDArray[np.int64]
+    """State to fall back to, shape (states,)."""
+    found: npt.NDArray[np.uint64]
+    """Families that end in a state, shape (states,)."""
+
+    @classmethod
+    def compile(cls, families: Sequence[Family]) -> "FamilyTable":
+        """Build the automaton. Raises ``ConfigError`` for a phrase without words, or too long."""
+        trie = _Trie()
+        for bit, family in enumerate(families):
+            for phrase in family.phrases:
+                trie.add(_words(family, phrase), bit)
+        return cls(
+            tuple(family.name for family in families),
+            tuple(families),
+            trie.first(),
+            trie.table(),
+            np.array(trie.fall_back(), dtype=np.int64),
+            np.array(trie.found, dtype=np.uint64),
+        )
+
+
+def _words(family: Family, phrase: str) -> list[int]:
+    words = [int(word) for word in words_of(phrase)]
+    if not 0 < len(words) <= MOST_WORDS:
+        raise ConfigError(
+            f"{family.name}.yaml: phrase {phrase!r} has {len(words)} words",
+            hint=f"use 1 to {MOST_WORDS} (each ideograph counts as one)",
+        )
+    return words
+
+
+class _Trie:
+    """The automaton while it is built."""
+
+    def __init__(self) -> None:
+        self.children: list[dict[int, int]] = [{}]
+        self.found = [0]
+
+    def add(self, words: list[int], bit: int) -> None:
+        state = 0
+        for word in words:
+            if word not in self.children[state]:
+                self.children[state][word] = len(self.children)
+                self.children.append({})
+                self.found.append(0)
+            state = self.children[state][word]
+        self.found[state] |= 1 << bit
+
+    def fall_back(self) -> list[int]:
+        """Longest proper suffix that is a state, breadth first; its families are found too."""
+        fail = [0] * len(self.children)
+        queue = deque(self.children[0].values())
+        while queue:
+            state = queue.popleft()
+            self.found[state] |= self.found[fail[state]]
+            for word, child in self.children[state].items():
+                suffix = fail[state]
+                while suffix and word not in self.children[suffix]:
+                    suffix = fail[suffix]
+                fail[child] = self.children[suffix].get(word, 0)
+                queue.append(child)
+        return fail
+
+    def first(self) -> npt.NDArray[np.uint64]:
+        bitmap = np.zeros((1 << _FILTER_BITS) // 64, dtype=np.uint64)
+        for word in self.children[0]:
+            bit = word & ((1 << _FILTER_BITS) - 1)
+            bitmap[bit >> 6] |= np.uint64(1 << (bit & 63))
+        return bitmap
+
+    def table(self) -> npt.NDArray[np.uint64]:
+        edges = [(s, w, t) for s, next_ in enumerate(self.children) for w, t in next_.items()]
+        slots = 1 << (4 * len(edges)).bit_length()
+        table = np.zeros((slots, 2), dtype=np.uint64)
+        for state, word, target in edges:
+            key = int(_edge_key(np.int64(state), np.uint64(word)))
+            slot = key & (slots - 1)
+            while table[slot, 1]:
+                slot = (slot + 1) & (slots - 1)
+            table[slot] = key, target
+        return table
+
+
+@njit(nogil=True, cache=True)
+def _edge_key(state, word):  # type: ignore[no-untyped-def]
+    return mix64(word ^ (uint64(state) << uint64(32)))
+
+
+@njit(nogil=True, cache=True)
+def _next(edges, state, word):  # type: ignore[no-untyped-def]
+    """The state after ``word``, or 0 when there is no such edge (no edge leads to the root)."""
+    key = _edge_key(state, word)
+    mask = uint64(edges.shape[0] - 1)
+    slot = key & mask
+    while edges[slot, 1] != 0:
+        if edges[slot, 0] == key:
+            return np.int64(edges[slot, 1])
+        slot = (slot + uint64(1)) & mask
+    return 0
+
+
+@njit(nogil=True, cache=True)
+def find_families(words, count, state, first, edges, fail, found):  # type: ignore[no-untyped-def]
+    """Walk ``words[:count]`` on from ``state``; the new state and the families met (bits)."""
+    families = uint64(0)
+    for k in range(count):
+        word = words[k]
+        if state == 0:
+            bit = word & uint64((1 << _FILTER_BITS) - 1)
+            if not (first[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1):
+                continue
+        target = _next(edges, state, word)
+        while target == 0 and state != 0:
+            state = fail[state]
+            target = _next(edges, state, word)
+        state = target
+        families |= found[state]
+    return state, families

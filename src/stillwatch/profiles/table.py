@@ -1,0 +1,114 @@
+"""The profile table: one growing array of profiles, addressed by account id.
+
+>>> table = ProfileTable(families=())
+>>> len(table)
+0
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.profiles.fields import PROFILE, identity
+from stillwatch.profiles.fold import fold
+from stillwatch.profiles.hashing import string_buffers
+from stillwatch.profiles.merge import Profiles, merge
+from stillwatch.profiles.requests import Requests
+from stillwatch.profiles.text import TextFeatures
+
+_START = 4096
+
+
+class ProfileTable:
+    """Profiles by account id, plus the names needed to read them later.
+
+    Not thread-safe: callers hold a lock around ``add`` and ``merge`` (see ``engines.local``).
+    """
+
+    def __init__(self, families: Sequence[str]) -> None:
+        self.families = tuple(families)
+        """Names of the phrase families, in bit order."""
+        self.account_ids: list[str] = []
+        self.model_names: dict[int, str] = {}
+        """Model names by hash."""
+        self._rows: dict[str, int] = {}
+        self._records: Profiles = np.empty(0, dtype=PROFILE)
+
+    def __len__(self) -> int:
+        return len(self.account_ids)
+
+    @property
+    def profiles(self) -> Profiles:
+        """All profiles in order of ``account_ids``, shape (len,); a view, not a copy.
+
+        Adding accounts may move the array: do not hold the view across ``add`` or ``merge``.
+        """
+        return self._records[: len(self)]
+
+    def add(self, batch: pa.RecordBatch, requests: Requests, text: TextFeatures) -> None:
+        """Fold a batch of events, with its measured columns and text, into the table."""
+        rows = self.rows(batch.column("account_id"))
+        self._remember_models(batch.column("model"), requests)
+        data, offsets = string_buffers(batch.column("prompt"))
+        fold(
+            self._records,
+            rows,
+            requests.keys,
+            requests.times,
+            requests.observed,
+            requests.marks,
+            requests.hashes,
+            requests.tokens,
+            data,
+            offsets,
+            text.prompt,
+            text.template,
+            text.closing,
+            text.words,
+            text.lines,
+            text.digits,
+            text.symbols,
+            text.script,
+            text.families,
+            text.shingles,
+            text.embedding,
+            text.topic,
+            text.fourier,
+        )
+
+    def merge(self, other: "ProfileTable") -> None:
+        """Add the profiles of another table (another day, another worker) to this one."""
+        rows = self.rows(pa.array(other.account_ids, pa.string()))
+        merge(self._records, rows, other.profiles)
+        self.model_names |= other.model_names
+
+    def rows(self, account_ids: pa.Array) -> npt.NDArray[np.int64]:
+        """Row of each id, shape (n,); ids not seen before get an identity profile."""
+        encoded = pc.dictionary_encode(account_ids)
+        index = self._rows
+        before = len(index)
+        found = [index.setdefault(name, len(index)) for name in encoded.dictionary.to_pylist()]
+        if len(index) > before:
+            self.account_ids.extend(islice(index, before, None))
+            self._reserve(len(index), before)
+        rows: npt.NDArray[np.int64] = np.array(found, dtype=np.int64)[encoded.indices.to_numpy()]
+        return rows
+
+    def _reserve(self, n: int, used: int) -> None:
+        """Make room for ``n`` profiles, of which the first ``used`` are in use."""
+        if n > self._records.size:
+            # Pages that were never written cost nothing, so spare capacity is free.
+            larger = np.empty(max(n, 2 * self._records.size, _START), dtype=PROFILE)
+            larger[:used] = self._records[:used]
+            self._records = larger
+        self._records[used:n] = identity()
+
+    def _remember_models(self, models: pa.Array, requests: Requests) -> None:
+        hashes, first = np.unique(requests.hashes[:, 0], return_index=True)
+        for key, row in zip(hashes.tolist(), first.tolist(), strict=True):
+            if key and key not in self.model_names:
+                self.model_names[key] = models[row].as_py()

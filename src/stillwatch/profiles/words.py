@@ -1,0 +1,284 @@
+"""Vectors of pieces of text, from the static token embeddings that ship with wordllama.
+
+A prompt's embedding is the sum of the vectors of its tokens, so a piece (see ``scan``) has a
+vector of its own: the sum over the tokens the model's byte-pair encoding splits it into. The
+encoding is done here, inside the kernel, because a call into a tokenizer library per new word
+would cost more than everything else; the test compares it with that library token by token.
+
+Rules
+    * Files are read from the installed wheel; the package is not imported, the network not used.
+    * Vectors are whole numbers (2^-6 of the model's unit): sums do not depend on any order.
+    * A ``WordVectors`` caches pieces it has seen. The cache is bounded; when it is full it is
+      emptied, which costs time and cannot change a result.
+
+>>> model = token_model()
+>>> model.vectors.shape
+(32000, 64)
+"""
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, uint32, uint64
+from safetensors.numpy import load_file
+
+from stillwatch.errors import ConfigError
+from stillwatch.profiles.hashing import mix64
+from stillwatch.profiles.scan import FIXED, PIECE
+
+DIM = 64
+UNIT = 64
+"""Vectors are stored in steps of 1 / UNIT; 56 tokens of the largest weight (8.02) fit int16."""
+SPACE_MARK = "\u2581"
+"""How the vocabulary writes a space."""
+
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_ID_BITS = 15  # 32,000 token ids
+_MERGE_SLOTS = 1 << 17  # 61,249 merges
+_NO_MERGE = np.uint32(0xFFFFFFFF)
+_MOST_TOKENS = PIECE + 8  # a space, and a last character of four bytes that starts before PIECE
+_ROW_BITS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TokenModel:
+    """A byte-pair vocabulary with a vector per token; read-only, shared by all threads."""
+
+    vectors: npt.NDArray[np.int16]
+    """Shape (tokens, DIM), in steps of 1 / UNIT."""
+    characters: npt.NDArray[np.int32]
+    """Token of each code point below 65,536, -1 where it must be spelt in bytes."""
+    merges: npt.NDArray[np.uint32]
+    """Open-addressing table (slots, 2): left << 16 | right, and rank << 15 | merged token."""
+
+
+@cache
+def token_model() -> TokenModel:
+    """Read the model from the wheel (about 0.3 s), once per process.
+
+    Raises ``ConfigError`` when the wheel lacks the files.
+    """
+    spec = importlib.util.find_spec("wordllama")
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    if folder is None or not all((folder / f).is_file() for f in (_WEIGHTS, _TOKENIZER)):
+        raise ConfigError(
+            f"the token vectors ({_WEIGHTS} of the package wordllama) are missing",
+            hint="install wordllama again, in the version that pyproject.toml names",
+        )
+    weights = load_file(folder / _WEIGHTS)["embedding.weight"][:, :DIM]
+    vectors = np.rint(weights.astype(np.float32) * UNIT).astype(np.int16)
+    model = json.loads((folder / _TOKENIZER).read_text(encoding="utf-8"))["model"]
+    return TokenModel(vectors, _characters(model["vocab"]), _merges(model))
+
+
+def _characters(vocabulary: dict[str, int]) -> npt.NDArray[np.int32]:
+    table = np.full(1 << 16, -1, dtype=np.int32)
+    for token, number in vocabulary.items():
+        if len(token) == 1 and ord(token) < table.size:
+            table[ord(token)] = number
+    return table
+
+
+def _merges(model: dict[str, Any]) -> npt.NDArray[np.uint32]:
+    vocabulary = model["vocab"]
+    pairs = [merge.split(" ") for merge in model["merges"]]
+    left = np.array([vocabulary[a] for a, _ in pairs], dtype=np.uint32)
+    right = np.array([vocabulary[b] for _, b in pairs], dtype=np.uint32)
+    merged = np.array([vocabulary[a + b] for a, b in pairs], dtype=np.uint32)
+    ranks = np.arange(len(pairs), dtype=np.uint32)
+    table = np.zeros((_MERGE_SLOTS, 2), dtype=np.uint32)
+    _fill_merges(table, left << 16 | right, ranks << _ID_BITS | merged)
+    return table
+
+
+@njit(nogil=True, cache=True)
+def _fill_merges(table, keys, values):  # type: ignore[no-untyped-def]
+    for i in range(keys.size):
+        slot = mix64(uint64(keys[i])) & uint64(_MERGE_SLOTS - 1)
+        while table[slot, 0] != 0 and table[slot, 0] != keys[i]:  # noqa: PLR1714 -- numba
+            slot = (slot + uint64(1)) & uint64(_MERGE_SLOTS - 1)
+        if table[slot, 0] == 0:  # the first rank of a pair holds
+            table[slot, 0] = keys[i]
+            table[slot, 1] = values[i]
+
+
+@njit(nogil=True, cache=True)
+def _merge(merges, left, right):  # type: ignore[no-untyped-def]
+    """Rank << 15 | token of a pair, or ``_NO_MERGE``."""
+    key = uint32(left << 16 | right)
+    slot = mix64(uint64(key)) & uint64(_MERGE_SLOTS - 1)
+    while merges[slot, 0] != 0:
+        if merges[slot, 0] == key:
+            return merges[slot, 1]
+        slot = (slot + uint64(1)) & uint64(_MERGE_SLOTS - 1)
+    return _NO_MERGE
+
+
+@njit(nogil=True, cache=True)
+def _spell(data, start, size, spaced, characters, tokens):  # type: ignore[no-untyped-def]
+    """Tokens of the single characters of a piece, bytes where there are none; their number."""
+    n = 0
+    if spaced:
+        tokens[n] = characters[0x2581]
+        n += 1
+    i = start
+    while i < start + size:
+        b = np.int64(data[i])
+        length = 1 if b < 0x80 else 2 if b < 0xE0 else 3 if b < 0xF0 else 4
+        code = b
+        if length > 1:
+            code = b & (0x7F >> length)
+            for j in range(1, length):
+                code = code << 6 | (data[i + j] & 0x3F)
+        token = characters[code] if code < characters.size else -1
+        if token >= 0:
+            tokens[n] = token
+            n += 1
+        else:
+            for j in range(length):
+                tokens[n] = 3 + data[i + j]
+                n += 1
+        i += length
+    return n
+
+
+@njit(nogil=True, cache=True)
+def encode(data, start, size, spaced, characters, merges, tokens):  # type: ignore[no-untyped-def]
+    """Byte-pair encoding of ``data[start:start + size]`` into ``tokens`` (56,); their number.
+
+    The pair of lowest rank is merged first, the leftmost of equals, until no pair has a rank.
+    """
+    n = _spell(data, start, size, spaced, characters, tokens)
+    ranks = np.empty(_MOST_TOKENS, dtype=np.uint32)
+    for i in range(n - 1):
+        ranks[i] = _merge(merges, tokens[i], tokens[i + 1])
+    while n > 1:
+        best = 0
+        for i in range(1, n - 1):
+            if ranks[i] < ranks[best]:
+                best = i
+        if ranks[best] == _NO_MERGE:
+            break
+        tokens[best] = np.int32(ranks[best] & uint32((1 << _ID_BITS) - 1))
+        n -= 1
+        for i in range(best + 1, n):
+            tokens[i] = tokens[i + 1]
+        for i in range(best, n - 1):
+            ranks[i] = ranks[i + 1]
+        if best > 0:
+            ranks[best - 1] = _merge(merges, tokens[best - 1], tokens[best])
+        if best < n - 1:
+            ranks[best] = _merge(merges, tokens[best], tokens[best + 1])
+    return n
+
+
+@njit(nogil=True, cache=True)
+def _vector(data, start, size, spaced, characters, merges, vectors, tokens, row):  # type: ignore[no-untyped-def]
+    """Sum of the token vectors of a piece into ``row`` (DIM,)."""
+    row[:] = 0
+    for i in range(encode(data, start, size, spaced, characters, merges, tokens)):
+        for d in range(DIM):
+            row[d] += vectors[tokens[i], d]
+
+
+@njit(nogil=True, cache=True)
+def add_vectors(  # type: ignore[no-untyped-def]
+    data, pieces, count, table, rows, used, characters, merges, vectors, tokens, total
+) -> None:
+    """Add the vectors of ``pieces[:count]`` (see ``scan``) to ``total`` i32 (DIM,).
+
+    ``table`` u64 (slots,) maps the upper bits of a key to its row in ``rows`` i16; ``used`` i64
+    (1,) counts the rows in use.
+    """
+    mask = uint64(table.size - 1)
+    low = uint64((1 << _ROW_BITS) - 1)
+    for k in range(count):
+        key = pieces[k, 0]
+        row = np.int64(key)
+        if pieces[k, 2] != 0:
+            slot = key & mask
+            tag = key & ~low
+            while table[slot] != 0 and table[slot] & ~low != tag:
+                slot = (slot + uint64(1)) & mask
+            if table[slot] == 0:
+                if used[0] == rows.shape[0]:
+                    table[:] = 0
+                    used[0] = FIXED
+                    slot = key & mask
+                row = used[0]
+                used[0] += 1
+                table[slot] = tag | uint64(row)
+                size = np.int64(pieces[k, 2])
+                _vector(
+                    data, np.int64(pieces[k, 1]), size & 255, size > 255,
+                    characters, merges, vectors, tokens, rows[row],
+                )  # fmt: skip
+            row = np.int64(table[slot] & low)
+        for d in range(DIM):
+            total[d] += rows[row, d]
+
+
+class WordVectors:
+    """A bounded cache of piece vectors. Use one per thread; the model behind it is shared.
+
+    ``capacity`` pieces take 128 bytes each, plus 16 for the table. Raises ``ConfigError`` when
+    the model's files are missing.
+    """
+
+    def __init__(self, capacity: int = 1 << 17) -> None:
+        assert 0 < capacity < (1 << _ROW_BITS) - FIXED
+        self.model = token_model()
+        slots = 1 << (2 * capacity - 1).bit_length()
+        self.table = np.zeros(slots, dtype=np.uint64)
+        self.rows = np.empty((FIXED + capacity, DIM), dtype=np.int16)
+        self.used = np.array([FIXED], dtype=np.int64)
+        self.tokens = np.empty(_MOST_TOKENS, dtype=np.int32)
+        for row, (text, spaced) in enumerate(_fixed_pieces()):
+            self.vector(text, spaced, out=self.rows[row])
+
+    @property
+    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        """What ``add_vectors`` needs, in its order from ``table`` on."""
+        model = self.model
+        return (
+            self.table, self.rows, self.used, model.characters, model.merges, model.vectors,
+            self.tokens,
+        )  # fmt: skip
+
+    def vector(
+        self, text: str, spaced: bool, out: npt.NDArray[np.int16] | None = None
+    ) -> npt.NDArray[np.int16]:
+        """Vector of one piece of at most ``PIECE`` bytes, shape (DIM,)."""
+        row = np.empty(DIM, dtype=np.int16) if out is None else out
+        data = np.frombuffer(text.encode(), dtype=np.uint8)
+        model = self.model
+        _vector(
+            data, 0, data.size, spaced, model.characters, model.merges, model.vectors,
+            self.tokens, row,
+        )  # fmt: skip
+        return row
+
+
+NO_ARRAYS: tuple[npt.NDArray[Any], ...] = (
+    np.zeros(1, dtype=np.uint64),
+    np.zeros((1, DIM), dtype=np.int16),
+    np.zeros(1, dtype=np.int64),
+    np.zeros(1, dtype=np.int32),
+    np.zeros((1, 2), dtype=np.uint32),
+    np.zeros((1, DIM), dtype=np.int16),
+    np.zeros(1, dtype=np.int32),
+)
+"""Stands in for ``WordVectors.arrays`` where no vectors are wanted: same types, never read."""
+
+
+def _fixed_pieces() -> list[tuple[str, bool]]:
+    characters = [chr(code) for code in range(128)]
+    runs = [(SPACE_MARK * n, False) for n in range(1, 17)]
+    return [(c, False) for c in characters] + [(c, True) for c in characters] + runs
