@@ -22,7 +22,8 @@ from stillwatch.detection.rules import load_rules
 from stillwatch.domain.finding import RunSummary
 from stillwatch.engines.local import LocalEngine
 from stillwatch.errors import EmptyInput
-from stillwatch.logs import EventLog, Quarantine, ReadOptions, open_logs, read_accounts
+from stillwatch.logs import EventLog, Quarantine, ReadOptions, open_logs
+from stillwatch.logs.accounts import read_accounts
 from stillwatch.profiles.coverage import coverage, period, unseen
 from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rules
 from stillwatch.profiles.requests import READ
@@ -144,7 +145,7 @@ def _summary(
         calibration="self" if judgement.self_calibrated else "baseline",
         reference_accounts=judgement.reference_accounts,
         flagged=int(judgement.flagged.sum()),
-        campaigns=int(judgement.pooled.p_values.size),
+        campaigns=len(judgement.campaigns.members),
         coverage=coverage(profiles),
         unseen=unseen(profiles, judgement.signals, records is not None),
         notes=judgement.notes,

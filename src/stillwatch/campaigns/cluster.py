@@ -11,6 +11,11 @@ from numba import njit
 
 from stillwatch.campaigns.compare import Links
 
+Ints = npt.NDArray[np.int64]
+
+LEVELS: tuple[tuple[float, float], ...] = ((6.0, 0.3), (9.0, 0.3), (9.0, 1.0), (12.0, 0.5))
+"""Strengths of evidence (nats) and resolutions at which clusters are proposed."""
+
 _LARGE = 8  # components up to this size are left whole
 _SEED = 1
 
@@ -37,11 +42,30 @@ def _components(n, left, right):  # type: ignore[no-untyped-def]
     return parent
 
 
-def cluster(n: int, links: Links, *, least: int, gamma: float) -> npt.NDArray[np.int64]:
+def propose(n: int, links: Links, least: int) -> list[Ints]:
+    """Clusters of at least ``least`` of ``n`` accounts, at every level, each once.
+
+    One strength of evidence does not fit all: a loose level joins campaigns that share little, a
+    strict one parts them from the look-alikes that share their cover traffic. Overlapping
+    proposals are settled by their tests.
+    """
+    proposed: dict[bytes, Ints] = {}
+    for least_weight, gamma in LEVELS:
+        labels = cluster(n, links.at_least(least_weight), least=least, gamma=gamma)
+        order = np.argsort(labels, kind="stable")
+        bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
+        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+            members = np.sort(order[start:stop])
+            proposed.setdefault(members.tobytes(), members)
+    return list(proposed.values())
+
+
+def cluster(n: int, links: Links, *, least: int, gamma: float) -> Ints:
     """Cluster number of each of ``n`` accounts, -1 for none, shape (n,).
 
-    ``least`` is the smallest cluster kept, ``gamma`` Leiden's resolution (higher cuts more).
-    Numbers are dense and ordered by the first member, the same on every run.
+    ``least`` is the smallest cluster kept, ``gamma`` Leiden's resolution (higher cuts more; at 1,
+    plain modularity, even one homogeneous group may be cut, because pairs are compared
+    sparsely). Numbers are dense and ordered by the first member, the same on every run.
     """
     labels = _components(n, links.left, links.right)
     sizes = np.bincount(labels, minlength=n)
@@ -51,9 +75,7 @@ def cluster(n: int, links: Links, *, least: int, gamma: float) -> npt.NDArray[np
     return _dense(labels, least)
 
 
-def _leiden(
-    n: int, links: Links, inside: npt.NDArray[np.bool_], gamma: float
-) -> npt.NDArray[np.int64]:
+def _leiden(n: int, links: Links, inside: npt.NDArray[np.bool_], gamma: float) -> Ints:
     nk.setSeed(_SEED, useThreadId=False)
     nk.setNumberOfThreads(1)  # parallel moves would depend on timing
     graph = nk.Graph(n, weighted=True)
@@ -70,7 +92,7 @@ def _leiden(
     return np.asarray(algorithm.getPartition().getVector(), dtype=np.int64)
 
 
-def _dense(labels: npt.NDArray[np.int64], least: int) -> npt.NDArray[np.int64]:
+def _dense(labels: Ints, least: int) -> Ints:
     _, first, inverse, sizes = np.unique(
         labels, return_index=True, return_inverse=True, return_counts=True
     )

@@ -31,9 +31,14 @@ class Links:
     weight: npt.NDArray[np.float64]
     """Evidence in nats."""
 
+    def at_least(self, weight: float) -> "Links":
+        """The links of at least this weight."""
+        kept = self.weight >= weight
+        return Links(self.left[kept], self.right[kept], self.weight[kept])
 
-def link(keys: Keys, least: float) -> Links:
-    """All compared pairs whose evidence reaches ``least`` nats.
+
+def link(keys: Keys, least: float, usable: npt.NDArray[np.bool_]) -> Links:
+    """All compared pairs of ``usable`` accounts whose evidence reaches ``least`` nats.
 
     Compared are the holders of a content or sign-up key, each with the next few holders of that
     key: linear in the number of keys. Infrastructure adds evidence to such pairs and links
@@ -41,7 +46,7 @@ def link(keys: Keys, least: float) -> Links:
     meet along different paths and the group stays connected.
     """
     rows = np.repeat(np.arange(keys.starts.size - 1), np.diff(keys.starts))
-    opening = _OPENS[keys.kinds]
+    opening = _OPENS[keys.kinds] & usable[rows]
     row, key = rows[opening], keys.keys[opening]
     order = np.lexsort(((row.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ key, key))
     row, key = row[order], key[order]

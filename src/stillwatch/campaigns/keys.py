@@ -106,7 +106,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("skeleton", "the skeleton of their prompts", "content", 9.0, _skeleton),
     Kind("opening", "an opening used again and again", "content", 5.0, _repeated("template")),
     Kind("closing", "a closing used again and again", "content", 5.0, _repeated("closing")),
-    Kind("prompt", "identical prompts", "content", 6.0, _tally("prompts")),
+    Kind("prompt", "identical long prompts", "content", 3.0, _tally("prompts")),
     Kind("address", "network addresses", "infrastructure", 6.0, _tally("addresses")),
     Kind("network", "address blocks", "infrastructure", 4.0, _tally("networks")),
     Kind("tls", "a TLS fingerprint", "infrastructure", 3.0, _tally("tls")),

@@ -7,6 +7,7 @@ import typer
 from stillwatch.cli.detect import detect
 from stillwatch.cli.evaluate import evaluate
 from stillwatch.cli.explain import explain
+from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 from stillwatch.cli.simulate import simulate
 from stillwatch.errors import StillwatchError
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 logs = typer.Typer(help="Look at log files before anything is detected.", no_args_is_help=True)
 app.add_typer(logs, name="logs")
+logs.command()(check)
 
 app.command()(detect)
 app.command()(profile)

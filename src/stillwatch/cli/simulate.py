@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +30,17 @@ def simulate(
     volume: Annotated[
         float, typer.Option(help="Multiplies the request rate of every account.")
     ] = _DEFAULTS.volume,
+    pasted: Annotated[
+        float, typer.Option(help="Multiplies the share of prompts that carry pasted text.")
+    ] = _DEFAULTS.pasted,
     tactic: Annotated[
         list[str] | None, typer.Option(help="Use only this tactic (repeatable).")
+    ] = None,
+    cover: Annotated[
+        float | None, typer.Option(help="Cover share of every campaign, 0-0.95; else drawn.")
+    ] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Paraphrase noise of every campaign, 0-0.6; else drawn.")
     ] = None,
     corpus: Annotated[
         Path | None, typer.Option(help="Directory of real prompts to use where suitable.")
@@ -40,9 +49,19 @@ def simulate(
 ) -> None:
     """Write events, accounts and labels of a simulated world."""
     options = SimulationOptions(
-        out, seed, accounts, days, date(start.year, start.month, start.day), attack_share, volume,
-        tuple(tactic or ()), corpus,
-    )  # fmt: skip
+        out,
+        seed=seed,
+        accounts=accounts,
+        days=days,
+        start=start.date(),
+        attack_share=attack_share,
+        volume=volume,
+        pasted=pasted,
+        tactics=tuple(tactic or ()),
+        cover=cover,
+        noise=noise,
+        corpus=corpus,
+    )
     summary = _with_progress(options)
     print(json.dumps(asdict(summary)) if as_json else _sentence(summary))
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.compare import evidence
 from stillwatch.campaigns.keys import KINDS
+from stillwatch.detection.cohesive import cohesion_reasons
 from stillwatch.detection.judge import Judgement
 from stillwatch.detection.rules import Rule
 from stillwatch.domain.finding import (
@@ -93,7 +94,7 @@ class Narrator:
 
     def campaigns(self) -> list[CampaignFinding]:
         """Reported campaigns, the most significant first."""
-        return [self._campaign(number) for number in range(self.judgement.pooled.p_values.size)]
+        return [self._campaign(number) for number in range(len(self.judgement.campaigns.members))]
 
     def _account(self, row: int) -> AccountFinding:
         judgement, profile = self.judgement, self.profiles[row]
@@ -114,23 +115,27 @@ class Narrator:
         )
 
     def _campaign(self, number: int) -> CampaignFinding:
-        pooled = self.judgement.pooled
-        profile = pooled.profiles[number]
-        members = np.flatnonzero(self.judgement.campaign == number)
+        campaigns = self.judgement.campaigns
+        profile, members = campaigns.profiles[number], campaigns.members[number]
+        cohesive = cohesion_reasons(campaigns.test, number)
+        pooled = self._reasons(
+            campaigns.signals[number],
+            campaigns.below[number],
+            float(profile["events"]),
+            MOST_REASONS - len(cohesive),
+        )
         return CampaignFinding(
             campaign_id=CampaignId(campaign_id(number)),
             accounts=tuple(AccountId(self.account_ids[row]) for row in members.tolist()),
             events=int(profile["events"]),
             first_seen=_instant(profile["first_seen"]),
             last_seen=_instant(profile["last_seen"]),
-            score=float(pooled.strength[number] + max(0.0, pooled.coherence[number])),
-            p_value=float(pooled.p_values[number]),
+            score=float(campaigns.test.index[number]),
+            p_value=float(campaigns.test.p_values[number]),
             links=self._links(members),
-            reasons=self._reasons(
-                pooled.signals[number], pooled.below[number], float(profile["events"]), MOST_REASONS
-            ),
+            reasons=(*cohesive, *pooled),
             exemplars=exemplars(profile),
-            innocent=self._innocent(profile, pooled.below[number]),
+            innocent=self._innocent(profile, campaigns.below[number]),
             activity=_activity(profile),
         )
 

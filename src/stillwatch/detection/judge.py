@@ -1,31 +1,37 @@
 """The judgement: profiles in, scores, p-values, campaigns and flags out. No input or output here.
 
-Numbered as the flow of ``docs/design/detection.md``:
+Numbered as the flow of ``docs/adr/0003-calibration.md``:
 
 1. measure the signals of every account and of the reference;
 2. score each account by how surprising its signals are for a benign account of its volume;
 3. calibrate the score against the reference;
-4. link accounts that share rare things, cluster the links;
-5. test each cluster as one pooled profile against natural benign groups;
+4. link accounts that share rare things, cluster the links at several strengths;
+5. test each cluster for being one job, against natural groups;
 6. flag: campaigns by Benjamini-Hochberg, then accounts by Benjamini-Hochberg.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.campaigns.cluster import cluster
+from stillwatch.campaigns.cluster import propose
+from stillwatch.campaigns.cohesion import core_mask
 from stillwatch.campaigns.compare import Links, link
 from stillwatch.campaigns.keys import Keys, collect
 from stillwatch.detection.calibration import benjamini_hochberg, conformal, fitted_tail
-from stillwatch.detection.pooled import Pooled, pooled_test
+from stillwatch.detection.pooled import GroupTest, group_test, natural_groups
 from stillwatch.detection.scoring import Ordinary, by_group, score, surprises
-from stillwatch.profiles.merge import Profiles
+from stillwatch.profiles.merge import Profiles, pool
 from stillwatch.profiles.signals import Reference, measure
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+_GROUP_WEIGHT = 4.0
+"""Score per spread of group cohesion: a group at three spreads outweighs any single account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +44,28 @@ class DetectionOptions:
     """Things that a larger share of all accounts has in common link nobody."""
     least_link: float = 6.0
     """Evidence (nats) below which two accounts are not linked."""
-    least_campaign: int = 3
+    least_campaign: int = 4
     """Fewest accounts of a campaign."""
-    resolution: float = 0.3
-    """Leiden's resolution: higher cuts clusters finer. At 1 (plain modularity) even one
-    homogeneous group is cut in two, because pairs are compared sparsely."""
     least_events: int = 8
     """Accounts with fewer requests are not judged alone, only as part of a campaign."""
 
 
 @dataclass(frozen=True, slots=True)
+class Campaigns:
+    """The reported campaigns, most significant first; one row each."""
+
+    members: list[Ints]
+    profiles: Profiles
+    """The members' profiles, merged."""
+    signals: Floats
+    below: Floats
+    """As in ``Judgement``."""
+    test: GroupTest
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found; all arrays are aligned with the profiles."""
+    """What was found; arrays are aligned with the profiles unless said otherwise."""
 
     reference: Reference
     ordinary: Ordinary
@@ -60,15 +76,14 @@ class Judgement:
     scores: Floats
     p_values: Floats
     flagged: npt.NDArray[np.bool_]
-    campaign: npt.NDArray[np.int64]
+    campaign: Ints
     """Number of the reported campaign of each account, -1 for none."""
+    campaigns: Campaigns
     keys: Keys
     links: Links
-    pooled: Pooled
-    """Reported campaigns only, in order of ``campaign``."""
     self_calibrated: bool
     reference_accounts: int
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...]
 
 
 def judge(
@@ -109,46 +124,90 @@ def judge(
 
     # 3. calibrate
     if baseline is None:
-        p_own = fitted_tail(own, own[benign])
+        p_values = fitted_tail(own, own[benign])
     else:
         null = by_group(surprises(ordinary.below(known, volumes), resolution))
-        p_own = conformal(own, score(null))
-    p_own = np.where(judged, p_own, 1.0)
+        p_values = conformal(own, score(null))
+    p_values = np.where(judged, p_values, 1.0)
 
     # 4. link and cluster
     keys = collect(profiles, accounts, options.hub_share)
-    links = link(keys, options.least_link)
-    usable = ~exempt[links.left] & ~exempt[links.right]
-    links = Links(links.left[usable], links.right[usable], links.weight[usable])
-    labels = cluster(profiles.size, links, least=options.least_campaign, gamma=options.resolution)
+    links = link(keys, options.least_link, ~exempt)
+    proposed = propose(profiles.size, links, options.least_campaign)
 
-    # 5. test clusters
-    pooled = pooled_test(profiles, labels, p_own, judged, keys, reference, ordinary, resolution)
+    # 5. test
+    natural = natural_groups(keys, profiles.size)
+    test = group_test(profiles, proposed, natural, reference.tactic_mask)
+    campaigns = _report(profiles, proposed, test, options, reference, ordinary)
 
     # 6. flag
-    reported = benjamini_hochberg(pooled.p_values, options.fdr)
-    pooled, campaign = pooled.keep(reported, labels)
-    p_values = p_own.copy()
-    inside = campaign >= 0
-    p_values[inside] = np.minimum(p_values[inside], pooled.p_values[campaign[inside]])
+    alone = np.flatnonzero(judged & ~exempt)
+    flagged = np.zeros(profiles.size, dtype=np.bool_)
+    flagged[alone[benjamini_hochberg(p_values[alone], options.fdr)]] = True
+    campaign = np.full(profiles.size, -1, dtype=np.int64)
     scores = own.copy()
-    scores[inside] += pooled.strength[campaign[inside]]
-    alone = benjamini_hochberg(p_own[judged & ~exempt], options.fdr)
-    flagged = inside.copy()
-    flagged[np.flatnonzero(judged & ~exempt)[alone]] = True
-    flagged &= ~exempt
+    for number, members in enumerate(campaigns.members):
+        campaign[members] = number
+        flagged[members] = True
+        p_values[members] = np.minimum(p_values[members], campaigns.test.p_values[number])
+    for members, index in zip(proposed, test.index, strict=True):
+        if index > 0:
+            held = members[core_mask(profiles[members]).any(axis=1)]
+            scores[held] = np.maximum(scores[held], own[held] + _GROUP_WEIGHT * index)
     return Judgement(
-        reference,
-        ordinary,
+        reference, ordinary, signals, below, scores, p_values, flagged, campaign, campaigns,
+        keys, links, baseline is None, int(benign.size), _notes(benign.size, len(natural)),
+    )  # fmt: skip
+
+
+def _report(
+    profiles: Profiles,
+    proposed: list[Ints],
+    test: GroupTest,
+    options: DetectionOptions,
+    reference: Reference,
+    ordinary: Ordinary,
+) -> Campaigns:
+    """Choose the campaigns to report: significant, disjoint, members without evidence left out."""
+    tested = np.flatnonzero(test.p_values < 1)
+    significant = tested[benjamini_hochberg(test.p_values[tested], options.fdr)]
+    order = significant[np.lexsort((-test.index[significant], test.p_values[significant]))]
+    taken = np.zeros(profiles.size, dtype=np.bool_)
+    members, rows = [], []
+    for row in order.tolist():
+        group = proposed[row]
+        holds_core = core_mask(profiles[group]).any(axis=1)
+        kept = group[holds_core & ~taken[group]]
+        if kept.size < max(options.least_campaign, 0.5 * group.size):
+            continue  # mostly reported already, as part of a stronger campaign
+        taken[kept] = True
+        members.append(kept)
+        rows.append(row)
+    merged = np.concatenate([_pooled(profiles[group]) for group in members] or [profiles[:0]])
+    signals = measure(merged, reference)
+    return Campaigns(
+        members,
+        merged,
         signals,
-        below,
-        scores,
-        p_values,
-        flagged,
-        campaign,
-        keys,
-        links,
-        pooled,
-        baseline is None,
-        int(benign.size),
+        ordinary.below(signals, merged["events"].astype(np.float64)),
+        test.take(np.array(rows, dtype=np.int64)),
     )
+
+
+def _pooled(profiles: Profiles) -> Profiles:
+    return pool(profiles, np.zeros(profiles.size, dtype=np.int64), 1)
+
+
+def _notes(reference: int, natural: int) -> tuple[str, ...]:
+    notes = []
+    if reference < 200:
+        notes.append(
+            f"Only {reference} accounts serve as reference: p-values are coarse, and weak "
+            "evidence cannot be told from chance."
+        )
+    if natural < 30:
+        notes.append(
+            f"Only {natural} natural groups (accounts that share a network, a template ...) "
+            "serve as yardstick for campaigns: take campaigns as leads."
+        )
+    return tuple(notes)

@@ -1,14 +1,14 @@
-"""The pooled test: a cluster is judged as one merged profile, against natural benign groups.
+"""The test of a group: one job, or people with something in common?
 
-A hundred accounts that each look slightly odd in the same way look very odd together. But so do
+A hundred accounts that each look a little odd in the same way look very odd together. But so do
 the members of any natural group (one campus, one framework, one class): their oddities are
-shared too. So the yardstick is how far *natural groups* of the reference stray: groups that
-hold one common key. Two statistics per group, each against that yardstick:
+shared too, and templated products are odder than any campaign. What sets a job apart is
+*cohesion* (``campaigns.cohesion``): its accounts are exchangeable in every respect at once, and
+they share the prompts out. The yardstick is natural groups of the same log: accounts that hold
+one common key, whatever the key.
 
-    coherence   mean of the members' own scores as normal deviates
-    strength    score of the merged profile
-
-A cluster's p-value is twice the smaller of the two tails (Bonferroni).
+    index    sum of facets, in spreads of natural groups of the same size
+    p-value  its upper tail; a sum of bounded facets is close to normal
 """
 
 from dataclasses import dataclass
@@ -16,119 +16,129 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+from scipy.optimize import nnls
 
+from stillwatch.campaigns.cohesion import NAMES, cohesion
 from stillwatch.campaigns.keys import Keys
-from stillwatch.detection.calibration import fitted_tail
-from stillwatch.detection.scoring import Ordinary, by_group, score, surprises
-from stillwatch.profiles.merge import Profiles, pool
-from stillwatch.profiles.signals import Reference, measure
+from stillwatch.profiles.merge import Profiles
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+FACETS: dict[str, float] = {
+    "locality": -1.0,
+    "overlap": -1.0,
+    "content_unity": 1.0,
+    "hour_unity": 1.0,
+    "marks_unity": 1.0,
+    "model_unity": 1.0,
+    "core_tactic": 0.5,
+}
+"""Cohesion figures in the index, with direction and weight. Equal weights were within sampling
+error of weights fitted by logistic regression on simulated worlds, and cannot overfit them."""
+
+_FAR = 3.0  # spreads; a facet beyond this adds nothing
 _NATURAL = 300  # natural groups used as yardstick, at most
-_MEMBERS = 200  # members of a natural group that are pooled, at most
-_LEAST = 3
+_MEMBERS = 200  # members of a natural group that are looked at, at most
+_LEAST = 4
+_FEWEST = 20  # natural groups without which nothing can be said
+_CLASSES = 4  # of size, in the regression of the spread
 
 
 @dataclass(frozen=True, slots=True)
-class Pooled:
-    """Clusters as merged profiles."""
+class GroupTest:
+    """Cohesion of groups against natural groups; one row per group."""
 
-    profiles: Profiles
-    signals: Floats
-    below: Floats
-    """As in ``Judgement``, one row per cluster."""
-    coherence: Floats
-    strength: Floats
+    figures: Floats
+    """Cohesion figures, shape (groups, len(cohesion.NAMES))."""
+    spreads: Floats
+    """Each figure in spreads of the natural groups, 0 where not observed."""
+    index: Floats
     p_values: Floats
+    natural: Floats
+    """Figures of the natural groups, for percentiles."""
 
-    def keep(self, chosen: npt.NDArray[np.bool_], labels: Ints) -> tuple["Pooled", Ints]:
-        """The chosen clusters, most significant first, and the labels renumbered to match."""
-        kept = np.flatnonzero(chosen)
-        kept = kept[np.lexsort((-self.strength[kept], self.p_values[kept]))]
-        number = np.full(self.p_values.size + 1, -1, dtype=np.int64)
-        number[kept] = np.arange(kept.size)
-        pooled = Pooled(
-            self.profiles[kept],
-            self.signals[kept],
-            self.below[kept],
-            self.coherence[kept],
-            self.strength[kept],
-            self.p_values[kept],
+    def take(self, rows: Ints) -> "GroupTest":
+        """The test of some of the groups."""
+        return GroupTest(
+            self.figures[rows],
+            self.spreads[rows],
+            self.index[rows],
+            self.p_values[rows],
+            self.natural,
         )
-        return pooled, number[labels]
 
 
-def pooled_test(
-    profiles: Profiles,
-    labels: Ints,
-    p_own: Floats,
-    judged: npt.NDArray[np.bool_],
-    keys: Keys,
-    reference: Reference,
-    ordinary: Ordinary,
-    resolution: float,
-) -> Pooled:
-    """Test every cluster; ``labels`` as from ``cluster``, ``p_own`` the accounts' own p-values."""
-    deviates = stats.norm.isf(np.clip(p_own, 1e-6, 1 - 1e-6))
-    n = int(labels.max(initial=-1)) + 1
-    merged, signals, below, strength, coherence, sizes = _measured(
-        profiles, labels, n, deviates, judged, reference, ordinary, resolution
-    )
-    natural = natural_groups(keys, profiles.size)
-    n_natural = int(natural.max(initial=-1)) + 1
-    _, _, _, null_strength, null_coherence, null_sizes = _measured(
-        profiles, natural, n_natural, deviates, judged, reference, ordinary, resolution
-    )
-    if n:
-        p_strength = fitted_tail(strength, null_strength)
-        p_coherence = _coherence_tail(coherence, sizes, null_coherence, null_sizes)
-        p_values = np.minimum(1.0, 2 * np.minimum(p_strength, p_coherence))
-    else:
-        p_values = np.empty(0)
-    return Pooled(merged, signals, below, coherence, strength, p_values)
+def group_test(
+    profiles: Profiles, groups: list[Ints], natural: list[Ints], tactic_mask: int
+) -> GroupTest:
+    """Test ``groups`` against ``natural`` groups (rows of ``profiles``).
 
-
-def _measured(
-    profiles: Profiles,
-    labels: Ints,
-    n: int,
-    deviates: Floats,
-    judged: npt.NDArray[np.bool_],
-    reference: Reference,
-    ordinary: Ordinary,
-    resolution: float,
-) -> tuple[Profiles, Floats, Floats, Floats, Floats, Floats]:
-    merged = pool(profiles, labels, n)
-    signals = measure(merged, reference)
-    below = ordinary.below(signals, merged["events"].astype(np.float64))
-    strength = score(by_group(surprises(below, resolution)))
-    inside = (labels >= 0) & judged
-    sizes = np.bincount(labels[inside], minlength=n).astype(np.float64)
-    sums = np.bincount(labels[inside], weights=deviates[inside], minlength=n)
-    return merged, signals, below, strength, sums / np.maximum(sizes, 1), sizes
-
-
-def _coherence_tail(values: Floats, sizes: Floats, null: Floats, null_sizes: Floats) -> Floats:
-    """Normal tail of a mean deviate whose variance is shared-cause plus 1/n.
-
-    The shared-cause variance is the natural groups' own, estimated robustly (median absolute
-    deviation), so that the guilty among them do not widen it.
+    A group whose prompts share no skeleton shows no job: index 0 and p = 1.
     """
-    usable = null[null_sizes >= _LEAST]
-    if usable.size < 10:
-        centre, shared = 0.0, 1.0
-    else:
-        centre = float(np.median(usable))
-        spread = 1.4826 * float(np.median(np.abs(usable - centre)))
-        shared = max(0.05, spread**2 - float(np.median(1 / null_sizes[null_sizes >= _LEAST])))
-    deviation = np.sqrt(shared + 1 / np.maximum(sizes, 1))
-    return np.asarray(stats.norm.sf((values - centre) / deviation))
+    yardstick = cohesion(profiles, natural, tactic_mask)
+    figures = cohesion(profiles, groups, tactic_mask)
+    centre, scale = _centre_and_scale(yardstick)
+    spreads = _spreads(figures, centre, scale)
+    cored = ~np.isnan(figures[:, NAMES.index("locality")])
+    null = _index(_spreads(yardstick, centre, scale))
+    index, p_values = np.zeros(len(groups)), np.ones(len(groups))
+    if cored.any() and null.size >= _FEWEST:
+        tail = _Tail.fit(null, _sizes(natural))
+        index[cored] = tail.deviates(_index(spreads[cored]), _sizes(groups)[cored])
+        p_values[cored] = stats.norm.sf(index[cored])
+    return GroupTest(figures, spreads, index, p_values, yardstick)
 
 
-def natural_groups(keys: Keys, n: int) -> Ints:
-    """Disjoint groups of accounts that hold one key in common, shape (n,), -1 for none.
+def _sizes(groups: list[Ints]) -> Floats:
+    return np.array([group.size for group in groups], dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """How far natural groups stray: a variance of their own, and one that shrinks with size."""
+
+    centre: float
+    shared: float
+    single: float
+
+    @classmethod
+    def fit(cls, index: Floats, sizes: Floats) -> "_Tail":
+        """Regress squared robust spreads on 1/size over size classes, both parts at least 0."""
+        centre = float(np.median(index))
+        classes = np.array_split(np.argsort(sizes, kind="stable"), _CLASSES)
+        inverse = np.array([np.mean(1 / sizes[c]) for c in classes])
+        squared = np.array(
+            [(1.4826 * np.median(np.abs(index[c] - np.median(index[c])))) ** 2 for c in classes]
+        )
+        design = np.column_stack([np.ones(_CLASSES), inverse])
+        (shared, single), _ = nnls(design, squared)
+        return cls(centre, max(float(shared), 0.25 * float(squared.min())), float(single))
+
+    def deviates(self, index: Floats, sizes: Floats) -> Floats:
+        """Index in spreads of natural groups of the same size."""
+        return (index - self.centre) / np.sqrt(self.shared + self.single / sizes)
+
+
+def _centre_and_scale(figures: Floats) -> tuple[Floats, Floats]:
+    """Median and half the distance of the 16th and 84th percentile, column by column."""
+    if not figures.shape[0]:
+        return np.zeros(len(NAMES)), np.ones(len(NAMES))
+    known = np.where(np.isnan(figures).all(axis=0), 0.0, figures)
+    low, centre, high = np.nanpercentile(known, [16, 50, 84], axis=0)
+    return centre, np.maximum((high - low) / 2, 0.02)
+
+
+def _spreads(figures: Floats, centre: Floats, scale: Floats) -> Floats:
+    return np.clip(np.nan_to_num((figures - centre) / scale), -_FAR, _FAR)
+
+
+def _index(spreads: Floats) -> Floats:
+    return np.asarray(spreads @ np.array([FACETS.get(name, 0.0) for name in NAMES]))
+
+
+def natural_groups(keys: Keys, n: int) -> list[Ints]:
+    """Disjoint groups of accounts that hold one key in common.
 
     Keys are taken in hash order, so the choice is arbitrary but the same on every run; an
     account joins the first group that claims it.
@@ -138,18 +148,14 @@ def natural_groups(keys: Keys, n: int) -> Ints:
     row, key = rows[order], keys.keys[order]
     bounds = np.flatnonzero(np.r_[True, key[1:] != key[:-1], True])
     big = np.flatnonzero(np.diff(bounds) >= _LEAST)
-    labels = np.full(n, -1, dtype=np.int64)
-    found = 0
-    for b in big[np.argsort(_spread(key[bounds[big]]))]:
+    taken = np.zeros(n, dtype=np.bool_)
+    groups: list[Ints] = []
+    for b in big[np.argsort(key[bounds[big]] * np.uint64(0x9E3779B97F4A7C15))]:
         members = row[bounds[b] : bounds[b + 1]]
-        free = members[labels[members] < 0][:_MEMBERS]
+        free = members[~taken[members]][:_MEMBERS]
         if free.size >= _LEAST and free.size * 2 >= min(members.size, _MEMBERS):
-            labels[free] = found
-            found += 1
-            if found == _NATURAL:
+            taken[free] = True
+            groups.append(free)
+            if len(groups) == _NATURAL:
                 break
-    return labels
-
-
-def _spread(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    return keys * np.uint64(0x9E3779B97F4A7C15)
+    return groups

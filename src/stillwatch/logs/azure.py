@@ -193,7 +193,7 @@ def _is_llm(record: dict[str, Any]) -> bool:
 
 def _field(record: dict[str, Any], name: str) -> Any:
     """Return a field of the record or its ``properties``, in either spelling."""
-    properties = record.get("properties")
+    properties = parsed(record.get("properties"))
     places = (properties, record) if isinstance(properties, dict) else (record,)
     for place in places:
         for spelled in (name, name[0].upper() + name[1:]):

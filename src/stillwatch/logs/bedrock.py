@@ -108,9 +108,8 @@ def _native(record: dict[str, Any], operation: str) -> str | None:
     """Tell a native chat body from a bare completion."""
     if not operation:
         return None
-    chat = isinstance(parsed(lookup(record, "input.inputBodyJson")), dict) and (
-        lookup(record, "input.inputBodyJson.messages") is not None
-    )
+    body = parsed(lookup(record, "input.inputBodyJson"))
+    chat = isinstance(body, dict) and isinstance(body.get("messages"), list)
     return "chat" if chat else "text_completion"
 
 

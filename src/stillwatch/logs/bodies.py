@@ -77,7 +77,9 @@ def request_fields(body: Any, depth: int = 64) -> dict[str, Any]:
     if not isinstance(body, dict):
         return {}
     fields = _said(body, depth)
-    config = next((body[key] for key in _CONFIG if isinstance(body.get(key), dict)), {})
+    config: dict[str, Any] = next(
+        (body[key] for key in _CONFIG if isinstance(body.get(key), dict)), {}
+    )
     for name, keys in _PARAMETERS.items():
         for place in (body, config):
             found = next((place[key] for key in keys if place.get(key) is not None), None)
@@ -85,10 +87,13 @@ def request_fields(body: Any, depth: int = 64) -> dict[str, Any]:
                 fields[name] = found
                 break
     fields["logprobs"] = _asked(body.get("logprobs"), config.get("responseLogprobs"))
+    if isinstance(body.get("messages"), list):
+        # the caller's whole body is there: what it does not ask for was not asked for
+        fields.setdefault("stream", False)
     fields["reasoning"] = _reasoning(body)
     fields["response_format"] = _response_format(body)
     tools = body.get("tools") or lookup(body, "toolConfig.tools")
-    fields["tools"] = len(tools) if isinstance(tools, list) else None
+    fields["tools"] = len(tools) if isinstance(tools, list) else 0
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -196,14 +201,9 @@ def _plain_prompt(body: dict[str, Any]) -> Any:
     return prompt
 
 
-def _asked(*values: Any) -> bool | None:
+def _asked(*values: Any) -> bool:
     """Tell whether log-probabilities were asked for: ``true``, or a count of alternatives."""
-    given = [value for value in values if value is not None]
-    return (
-        any(value is True or (isinstance(value, int) and value > 0) for value in given)
-        if given
-        else None
-    )
+    return any(value is True or (isinstance(value, int) and value > 0) for value in values)
 
 
 def _reasoning(body: dict[str, Any]) -> bool | None:
@@ -247,7 +247,8 @@ def _streamed(chunks: list[Any], depth: int) -> dict[str, Any]:
         delta = _first(chunk, _DELTAS)
         if isinstance(delta, str):
             texts.append(delta)
-        event = chunk.get("metadata") if isinstance(chunk.get("metadata"), dict) else chunk
+        inner = chunk.get("metadata")  # Converse wraps the counts of its last event
+        event = inner if isinstance(inner, dict) else chunk
         told = response_fields({**event, "content": None, "message": None}, depth)
         told.pop("response", None)
         fields.update(told)

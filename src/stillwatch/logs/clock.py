@@ -41,7 +41,7 @@ def _clocked(cell: Any, unit: str | None, zone: ZoneInfo | None) -> Any:
     try:
         if isinstance(cell, str):
             cell = cell.strip()
-            if unit is not None and cell.replace(".", "", 1).isdecimal():
+            if cell.replace(".", "", 1).isdecimal():
                 return to_micros(float(cell) if "." in cell else int(cell), unit)
             cell = datetime.fromisoformat(cell)
         if isinstance(cell, datetime):
@@ -50,4 +50,5 @@ def _clocked(cell: Any, unit: str | None, zone: ZoneInfo | None) -> Any:
             return to_micros(cell)
         return to_micros(cell, unit)
     except (ValueError, OverflowError):
-        return cell
+        # a number out of range in the unit that was named must not be guessed at again
+        return cell if unit is None else f"{cell} {unit}"

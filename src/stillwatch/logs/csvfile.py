@@ -16,13 +16,12 @@ from stillwatch.logs.interface import Reading, Tally
 from stillwatch.logs.lines import (
     Item,
     Opened,
-    Piece,
     json_items,
     looks_like_json,
     opened,
     sample,
-    split_lines,
 )
+from stillwatch.logs.pieces import Piece, split_lines
 from stillwatch.logs.quarantine import Quarantine
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -65,8 +64,8 @@ def csv_items(reading: Reading, text: Opened) -> Iterator[Item]:
     mapping = reading.options.mapping
     delimiter = (mapping and mapping.delimiter) or delimiter_of(text.head)
     header = header_of(text.head, delimiter)
-    pieces = split_lines(text.parts, limits)
-    next(pieces, None)  # the header
+    pieces = split_lines(text.parts, limits, blank=True)
+    next((piece for piece in pieces if piece.raw.strip()), None)  # the header
     for piece, fields in _Records(reading, delimiter, len(header), pieces):
         value = {name: field for name, field in zip(header, fields, strict=True) if field != ""}
         yield Item(piece.line, piece.raw, value)
@@ -105,6 +104,8 @@ class _Records:
             if piece.problem:
                 self._reading.reject(piece.line, piece.problem, piece.raw)
                 continue
+            if not piece.raw.strip():
+                continue
             joined = self._joined(piece) if piece.raw.count(b'"') % 2 else None
             if joined is not None:
                 yield joined
@@ -127,9 +128,6 @@ class _Records:
             taken.append(piece)
             if piece.problem:
                 break
-            # blank lines inside a field were passed over; their number is in the line counts
-            blank = piece.line - (taken[-2] if len(taken) > 1 else first).line - 1
-            parts.extend([b""] * blank)
             parts.append(piece.raw)
             size += len(piece.raw)
             if piece.raw.count(b'"') % 2:

@@ -26,7 +26,7 @@ class CsvFormat:
 
     def sniff(self, head: bytes, name: str) -> float:
         """Recognise the canonical names; any other header is a guess that needs a mapping."""
-        if looks_like_json(head) or b"\0" in head:
+        if looks_like_json(head) or b"\0" in head.partition(b"\n")[0]:
             return 0.0
         header = header_of(head, delimiter_of(head))
         if {"event_id", "account_id"} <= set(header):

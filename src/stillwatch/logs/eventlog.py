@@ -26,9 +26,10 @@ EARLY_ROWS = 1000
 
 
 class EventLog:
-    """Opened sources, ready to be read once.
+    """Opened sources, to be read once.
 
-    ``batches`` may be called again; the counts then start anew.
+    ``tally`` tells what was counted on the way: cell warnings, cut texts, skipped records,
+    damaged files; ``passed_over`` the files in folders that were not read.
     """
 
     def __init__(

@@ -27,8 +27,8 @@ from stillwatch.logs.lines import (
     objects,
     opened,
     sample,
-    split_lines,
 )
+from stillwatch.logs.pieces import split_lines
 from stillwatch.logs.records import canonical_rows, check_sample, record_batches
 
 _BLOCK: Final = 8 << 20
@@ -68,7 +68,7 @@ def _rowwise(reading: Reading, items: Iterable[Item]) -> Iterator[pa.RecordBatch
 def _quickly(reading: Reading, parts: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
     limits = reading.options.limits
     for first, block in _blocks(parts, limits.line_bytes):
-        values = _parsed(block)
+        values = _parsed(block, limits.line_bytes)
         if values is None:
             pieces = split_lines((block,), limits, first)
             yield from _rowwise(reading, objects(reading, pieces))
@@ -103,10 +103,13 @@ def _blocks(parts: Iterable[bytes], line_bytes: int) -> Iterator[tuple[int, byte
     yield line, b"".join(carry)
 
 
-def _parsed(block: bytes) -> list[dict[str, Any]] | None:
+def _parsed(block: bytes, longest: int) -> list[dict[str, Any]] | None:
     """Parse a block of lines at once; ``None`` unless every line is one strict JSON object."""
+    lines = block.removesuffix(b"\n").split(b"\n")
+    if max(map(len, lines)) > longest:
+        return None
     try:
-        values = list(map(orjson.loads, block.removesuffix(b"\n").split(b"\n")))
+        values = list(map(orjson.loads, lines))
     except orjson.JSONDecodeError:
         return None
     return values if set(map(type, values)) == {dict} else None

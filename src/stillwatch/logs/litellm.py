@@ -121,7 +121,9 @@ def _account(record: dict[str, Any], metadata: dict[str, Any]) -> Any:
 
 
 def _first(*candidates: Any) -> Any:
-    return next((each for each in candidates if each is not None and each not in _NO_ONE), None)
+    return next(
+        (each for each in candidates if isinstance(each, str) and each not in _NO_ONE), None
+    )
 
 
 def _operation(call: str) -> str | None:
@@ -134,5 +136,6 @@ def _operation(call: str) -> str | None:
 
 def _agent(tags: Any) -> str | None:
     """Return the user agent, which the proxy keeps among the request tags; the longest is whole."""
-    agents = [str(tag) for tag in tags or () if str(tag).startswith(_AGENT)]
+    listed = tags if isinstance(tags, list) else []
+    agents = [str(tag) for tag in listed if str(tag).startswith(_AGENT)]
     return max(agents, key=len).removeprefix(_AGENT) if agents else None

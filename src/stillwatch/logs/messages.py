@@ -45,10 +45,10 @@ def conversation(messages: Any, depth: int = 64) -> Conversation:
         message = {"role": "user", "content": entry} if isinstance(entry, str) else entry
         if not isinstance(message, dict):
             continue
-        role, content = message.get("role"), _content(message)
+        role, content = str(message.get("role", "user")), _content(message)
         if role in SYSTEM:
             system.append(text_of(content, depth))
-        elif (role in USER or role is None) and not _only_tools(content):
+        elif role in USER and not _only_tools(content):
             prompt = text_of(content, depth)
             users += 1
     return Conversation(prompt, "\n".join(system) if system else None, users - 1 if users else None)

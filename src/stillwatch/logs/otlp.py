@@ -62,7 +62,7 @@ def attributes_of(holder: Any, depth: int) -> dict[str, Any]:
         return listed
     return {
         pair["key"]: plain_value(pair.get("value"), depth)
-        for pair in listed or ()
+        for pair in _listed(listed)
         if isinstance(pair, dict) and isinstance(pair.get("key"), str)
     }
 
@@ -78,11 +78,11 @@ def plain_value(value: Any, depth: int = 64) -> Any:
         whole = value["intValue"]
         return int(whole) if isinstance(whole, str) and whole.lstrip("-").isdecimal() else whole
     if isinstance(value.get("arrayValue"), dict):
-        return [plain_value(each, depth - 1) for each in value["arrayValue"].get("values") or ()]
+        return [plain_value(each, depth - 1) for each in _listed(value["arrayValue"].get("values"))]
     if isinstance(value.get("kvlistValue"), dict):
-        pairs = value["kvlistValue"].get("values") or ()
+        pairs = _listed(value["kvlistValue"].get("values"))
         return {
-            pair.get("key"): plain_value(pair.get("value"), depth - 1)
+            str(pair.get("key")): plain_value(pair.get("value"), depth - 1)
             for pair in pairs
             if isinstance(pair, dict)
         }
@@ -138,5 +138,8 @@ def _either(holder: dict[str, Any], name: str) -> Any:
 
 
 def _dicts(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    listed = _either(holder, name)
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return [each for each in _listed(_either(holder, name)) if isinstance(each, dict)]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

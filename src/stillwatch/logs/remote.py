@@ -42,7 +42,7 @@ def listing(address: str) -> list[tuple[str, int]]:
                 "SELECT filename, size FROM read_blob(?) ORDER BY filename", [address]
             ).fetchall()
         except duckdb.Error as error:
-            raise _unreadable(address, error) from error
+            raise unreadable(address, error) from error
     # DuckDB strips the scheme from local files; keep saying what was given
     scheme = "file://" if address.lower().startswith("file://") else ""
     return [(scheme + name.removeprefix(scheme), int(size)) for name, size in found]
@@ -58,8 +58,9 @@ def lines(address: str, reading: Reading | None = None) -> Iterator[bytes]:
                 yield b"".join((line or "").encode() + b"\n" for (line,) in rows)
             if reading is not None:
                 _reject(database, reading)
+                reading.tally.bytes_read += reading.source.bytes
         except duckdb.Error as error:
-            raise _unreadable(address, error) from error
+            raise unreadable(address, error) from error
 
 
 def _reject(database: duckdb.DuckDBPyConnection, reading: Reading) -> None:
@@ -80,7 +81,7 @@ def table_columns(address: str) -> pa.Schema:
                 .schema
             )
         except duckdb.Error as error:
-            raise _unreadable(address, error) from error
+            raise unreadable(address, error) from error
 
 
 def table_batches(address: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
@@ -93,10 +94,11 @@ def table_batches(address: str, columns: list[str], rows: int) -> Iterator[pa.Re
             relation = database.sql(query, params=[address])
             yield from pa.RecordBatchReader.from_stream(relation.to_arrow_reader(rows))
         except (duckdb.Error, pa.ArrowException) as error:
-            raise _unreadable(address, error) from error
+            raise unreadable(address, error) from error
 
 
-def _unreadable(address: str, error: Exception) -> InputError:
+def unreadable(address: str, error: Exception) -> InputError:
+    """Turn DuckDB's error into ours: a missing extension is told apart from all else."""
     text = " ".join(str(error).split())
     missing = re.search(r"extension ['\"]?(httpfs|azure)", text)
     if missing:

@@ -21,6 +21,8 @@ from stillwatch.logs.interface import Reading, Source, Tally
 MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOM: Final = b"\xef\xbb\xbf"
 _CHUNK: Final = 1 << 20
+_PACKED: Final = 16 << 10
+"""Compressed bytes unpacked at once: small, since a sender may have chosen what they hold."""
 _DAMAGE: Final = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
 
 
@@ -44,6 +46,50 @@ class CountedFile(io.RawIOBase):
     def close(self) -> None:
         """Close the file underneath."""
         self._file.close()
+        super().close()
+
+
+class _ZstdFile(io.RawIOBase):
+    """A zstd file of one or more frames; unlike the library's reader it notices a missing end."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._whole = True
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Read as ``io.RawIOBase`` does; ``EOFError`` where the last frame has no end."""
+        while not self._ready:
+            data = self._raw.read(_PACKED)
+            if not data:
+                if not self._whole:
+                    raise EOFError("the last zstd frame has no end")
+                return 0
+            self._ready = memoryview(self._unpacked(data))
+        target = memoryview(cast("bytearray", buffer))
+        size = min(len(target), len(self._ready))
+        target[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def _unpacked(self, data: bytes) -> bytes:
+        parts = []
+        while data:
+            if self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            parts.append(self._frame.decompress(data))
+            data = self._frame.unused_data if self._frame.eof else b""
+        self._whole = self._frame.eof
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close the file underneath."""
+        self._raw.close()
         super().close()
 
 
@@ -107,7 +153,5 @@ def _open(source: Source, tally: Tally) -> BinaryIO:
     if source.compression == "gzip":
         return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
     if source.compression == "zstd":
-        return zstandard.ZstdDecompressor().stream_reader(
-            raw, read_across_frames=True, closefd=True
-        )
+        return cast("BinaryIO", io.BufferedReader(_ZstdFile(cast("BinaryIO", raw)), _CHUNK))
     return cast("BinaryIO", raw)

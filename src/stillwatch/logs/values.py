@@ -131,13 +131,10 @@ def to_micros(value: Any, unit: str | None = None) -> int | None:
 
 
 def _moment(text: str) -> datetime | float | int:
-    try:
-        return datetime.fromisoformat(text.removesuffix(" UTC"))
-    except ValueError:
-        number = to_number(text)
-        if number is None:
-            raise
-        return number
+    # digits alone are an epoch number, though some of them would pass for a compact ISO date
+    if text.replace(".", "", 1).isdecimal():
+        return to_number(text) or 0
+    return datetime.fromisoformat(text.removesuffix(" UTC"))
 
 
 def _epoch_micros(number: float, unit: str | None) -> int:

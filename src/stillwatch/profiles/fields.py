@@ -37,6 +37,8 @@ SKETCH = 16
 """Shingle hashes kept per sampled event."""
 EXEMPLARS = 3
 EXEMPLAR_BYTES = 360
+LONG_PROMPT = 12
+"""Words from which equal prompts of two accounts are no accident ("hi" is shared by all)."""
 DIM = 64
 FEATURES = 128
 TOPICS = 64
@@ -70,7 +72,7 @@ MARKS = (
 """Yes/no properties of a request that are counted, in this order."""
 
 KEYS: tuple[tuple[str, int], ...] = (
-    ("prompts", 32),
+    ("prompts", 32),  # long ones only, see LONG_PROMPT
     ("addresses", 8),
     ("networks", 8),
     ("asns", 4),

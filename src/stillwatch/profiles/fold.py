@@ -18,6 +18,7 @@ from stillwatch.profiles.fields import (
     EXEMPLARS,
     FEATURES,
     HOURS,
+    LONG_PROMPT,
     MODELS,
     SAMPLE,
     SKETCH,
@@ -203,7 +204,8 @@ def fold(  # type: ignore[no-untyped-def]
         _count_distinct(p.templates_hll, template[i])
         _count_distinct(p.closings_hll, closing[i])
         _count_distinct(p.topics_hll, topic[i])
-        _tally(p.prompts_key, p.prompts_count, prompt[i])
+        if words[i] >= LONG_PROMPT:
+            _tally(p.prompts_key, p.prompts_count, prompt[i])
 
         if hashes[i, 0]:
             _model(p, hashes[i, 0], time)

@@ -10,7 +10,7 @@ Rules
     * At most 64 families (one bit each); a file that breaks the schema stops the load with its
       name and field.
 
->>> table = FamilyTable.compile(load_families(shipped_rules()))
+>>> table = FamilyTable.compile(load_families(shipped_rules() / "phrases"))
 >>> table.names[0] <= table.names[1]
 True
 """
@@ -25,17 +25,18 @@ import jsonschema
 import numpy as np
 import numpy.typing as npt
 import yaml
-from numba import njit, uint64
+from numba import uint64
 
 from stillwatch.errors import ConfigError
-from stillwatch.profiles.hashing import mix64
+from stillwatch.profiles.hashing import helper, kernel
 from stillwatch.profiles.scan import words_of
 
 MOST_FAMILIES = 64
 """One bit each in ``TextFeatures.families``."""
-MOST_WORDS = 12
+MOST_WORDS = 32
 """Longest phrase."""
 _FILTER_BITS = 15
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 Kind = Literal["tactic", "capability", "warning"]
 
@@ -88,11 +89,11 @@ class Family:
 
 
 def shipped_rules() -> Path:
-    """The folder of shipped phrase families: in the package, or in the repository it runs from."""
+    """The folder of shipped rules (``phrases``, ``detection``): the package's or the repository's."""
     package = Path(__file__).resolve().parents[1]
     for rules in (package / "rules", package.parents[1] / "rules"):
         if (rules / "phrases").is_dir():
-            return rules / "phrases"
+            return rules
     raise ConfigError(
         "the shipped phrase families (rules/phrases) are missing", hint="install stillwatch again"
     )
@@ -220,12 +221,12 @@ class _Trie:
         return table
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _edge_key(state, word):  # type: ignore[no-untyped-def]
-    return mix64(word ^ (uint64(state) << uint64(32)))
+    return word + uint64(state) * _SPREAD  # word hashes are mixed already
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _next(edges, state, word):  # type: ignore[no-untyped-def]
     """The state after ``word``, or 0 when there is no such edge (no edge leads to the root)."""
     key = _edge_key(state, word)
@@ -238,20 +239,22 @@ def _next(edges, state, word):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def find_families(words, count, state, first, edges, fail, found):  # type: ignore[no-untyped-def]
     """Walk ``words[:count]`` on from ``state``; the new state and the families met (bits)."""
     families = uint64(0)
     for k in range(count):
         word = words[k]
-        if state == 0:
-            bit = word & uint64((1 << _FILTER_BITS) - 1)
-            if not (first[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1):
-                continue
-        target = _next(edges, state, word)
-        while target == 0 and state != 0:
-            state = fail[state]
+        target = 0
+        while state != 0:
             target = _next(edges, state, word)
+            if target != 0:
+                break
+            state = fail[state]
+        if target == 0:
+            bit = word & uint64((1 << _FILTER_BITS) - 1)
+            if (first[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1):
+                target = _next(edges, 0, word)
         state = target
         families |= found[state]
     return state, families

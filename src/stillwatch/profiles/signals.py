@@ -47,6 +47,11 @@ class Reference:
         return [bit for bit, name in enumerate(self.families) if name in self.tactics]
 
     @property
+    def tactic_mask(self) -> int:
+        """The same as one integer."""
+        return sum(1 << bit for bit in self.tactic_bits)
+
+    @property
     def capability_bits(self) -> list[int]:
         """Bits of all other families."""
         return [bit for bit, name in enumerate(self.families) if name not in self.tactics]

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit, uint64
+from numba import uint64
 
-from stillwatch.profiles.embed import FEATURES, project
-from stillwatch.profiles.hashing import mix64, string_buffers
+from stillwatch.profiles.embed import FEATURES, SUMS, project
+from stillwatch.profiles.hashing import allocating_kernel, kernel, mix64, string_buffers
 from stillwatch.profiles.phrases import FamilyTable, find_families
 from stillwatch.profiles.scan import (
     BLOCK,
@@ -41,16 +41,16 @@ from stillwatch.profiles.scan import (
     POSITION,
     STATE,
     SYMBOLS,
-    WORD_COUNT,
     WORD_END,
     WORDS,
     scan,
 )
 from stillwatch.profiles.sketch import (
     HASH,
-    HEAD_PLACES,
+    HEAD,
     OPENING,
     PADDING,
+    ROOM,
     SHINGLES,
     SLOTS,
     TAIL,
@@ -60,7 +60,7 @@ from stillwatch.profiles.sketch import (
     finish_sketch,
 )
 from stillwatch.profiles.unicode import character_tables
-from stillwatch.profiles.words import DIM, NO_ARRAYS, WordVectors, add_vectors
+from stillwatch.profiles.words import DIM, NO_ARRAYS, WordVectors, add_vectors, find_rows
 
 __all__ = ["DIM", "FEATURES", "SHINGLES", "TextFeatures", "TextKernel"]
 
@@ -121,7 +121,7 @@ class TextFeatures:
         )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _dominant(counts):  # type: ignore[no-untyped-def]
     """Script with most letters, the lowest code of equals; 0 without letters."""
     best = 0
@@ -131,10 +131,10 @@ def _dominant(counts):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(nogil=True, cache=True)
+@allocating_kernel
 def _measure(  # type: ignore[no-untyped-def]
-    data, offsets, classes, fold, letters, first, edges, fail, found,
-    embed, table, rows, used, characters, merges, vectors, tokens,
+    data, offsets, classes, fold, first, edges, fail, found,
+    embed, table, rows, used, characters, merges, vectors, tokens, ranks,
     prompt, template, closing, words_n, chars, lines, digits, symbols, script, families,
     shingles, embedding, topic, fourier,
 ) -> None:  # fmt: skip
@@ -146,8 +146,10 @@ def _measure(  # type: ignore[no-untyped-def]
     pieces = np.empty((PIECES, 3), dtype=np.uint64)
     slots = np.empty(SLOTS, dtype=np.uint64)
     smallest = np.empty(SHINGLES, dtype=np.uint32)
-    head = np.empty(HEAD_PLACES, dtype=np.uint32)
+    head = np.empty(HEAD, dtype=np.uint32)
     tail = np.empty(TAIL, dtype=np.uint32)
+    fresh = np.empty((3, ROOM), dtype=np.uint32)
+    sums = np.empty(SUMS, dtype=np.float32)
     block = np.empty(DIM, dtype=np.int32)
     total = np.empty(DIM, dtype=np.int64)
     for i in range(offsets.size - 1):
@@ -159,36 +161,38 @@ def _measure(  # type: ignore[no-untyped-def]
         state[PENDING] = 1  # the model puts a space before the first word
         state[WORD_END] = -1
         counts[:] = 0
+        counts[CHARS] = stop - offsets[i]
         slots[:] = 0
         smallest[:] = PADDING
-        head[:] = PADDING
         total[:] = 0
         seen = seen_masked = phrase = 0
         bits = uint64(0)
         while state[POSITION] < stop:
-            scan(data, stop, state, counts, classes, fold, letters, words, masked, pieces)
+            scan(data, stop, state, counts, classes, fold, words, masked, pieces)
             n = state[WORDS]
-            add_words(words, n, seen, slots, smallest, head, tail)
+            add_words(words, n, seen, slots, smallest, head, tail, fresh)
             add_masked(masked, state[MASKED], seen_masked, slots)
             phrase, more = find_families(words, n, phrase, first, edges, fail, found)
             bits |= more
             seen += n
             seen_masked += state[MASKED]
             if embed:
-                block[:] = 0
-                add_vectors(
-                    data, pieces, state[PIECE_COUNT], table, rows, used, characters, merges,
-                    vectors, tokens, block,
+                pieces_n = state[PIECE_COUNT]
+                find_rows(
+                    data, pieces, pieces_n, table, rows, used, characters, merges, vectors,
+                    tokens, ranks,
                 )  # fmt: skip
+                block[:] = 0
+                add_vectors(pieces, pieces_n, rows, block)
                 for d in range(DIM):
                     total[d] += block[d]
-        finish_sketch(seen, slots, smallest, head, tail, shingles[i])
+        finish_sketch(seen, slots, smallest, head, tail, fresh, shingles[i])
         if seen > 0:
             prompt[i] = mix64(slots[HASH])
         if seen_masked > 0:
             template[i] = mix64(slots[OPENING])
             closing[i] = closing_hash(slots, seen_masked)
-        words_n[i] = counts[WORD_COUNT]
+        words_n[i] = seen
         chars[i] = counts[CHARS]
         lines[i] = counts[LINES] + 1
         digits[i] = counts[DIGITS]
@@ -196,7 +200,7 @@ def _measure(  # type: ignore[no-untyped-def]
         script[i] = _dominant(counts)
         families[i] = bits
         if embed:
-            topic[i] = project(total, embedding[i], fourier[i])
+            topic[i] = project(total, sums, embedding[i], fourier[i])
 
 
 class TextKernel:
@@ -214,7 +218,7 @@ class TextKernel:
         families = self._families
         vectors = self._vectors
         _measure(
-            data, offsets, characters.classes, characters.fold, characters.ascii_letters,
+            data, offsets, characters.classes, characters.fold,
             families.first, families.edges, families.fail, families.found,
             vectors is not None, *(vectors.arrays if vectors else NO_ARRAYS),
             out.prompt, out.template, out.closing, out.words, out.chars, out.lines, out.digits,

@@ -64,8 +64,6 @@ class CharacterTables:
     """Class in bits 0-3, script code in bits 4-6; shape (PLANES,)."""
     fold: npt.NDArray[np.uint32]
     """Folded code point; shape (PLANES,)."""
-    ascii_letters: npt.NDArray[np.uint8]
-    """Folded letter for an ASCII letter, 0 for any other byte; shape (256,)."""
 
 
 @cache
@@ -85,10 +83,7 @@ def character_tables() -> CharacterTables:
     for char in _APOSTROPHES:
         classes[ord(char)] = APOSTROPHE
         fold[ord(char)] = ord("'")
-    letters = np.zeros(256, dtype=np.uint8)
-    for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":
-        letters[ord(char)] = ord(char.lower())
-    return CharacterTables(classes, fold, letters)
+    return CharacterTables(classes, fold)
 
 
 def _class(char: str, category: str) -> int:

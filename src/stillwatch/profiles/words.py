@@ -25,12 +25,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint32, uint64
+from numba import int32, uint32, uint64
 from safetensors.numpy import load_file
 
 from stillwatch.errors import ConfigError
-from stillwatch.profiles.hashing import mix64
-from stillwatch.profiles.scan import FIXED, PIECE
+from stillwatch.profiles.hashing import helper, kernel, mix64
+from stillwatch.profiles.scan import FIXED, PIECE, PIECES
 
 DIM = 64
 UNIT = 64
@@ -98,18 +98,18 @@ def _merges(model: dict[str, Any]) -> npt.NDArray[np.uint32]:
     return table
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _fill_merges(table, keys, values):  # type: ignore[no-untyped-def]
     for i in range(keys.size):
         slot = mix64(uint64(keys[i])) & uint64(_MERGE_SLOTS - 1)
-        while table[slot, 0] != 0 and table[slot, 0] != keys[i]:  # noqa: PLR1714 -- numba
+        while table[slot, 0] != 0 and table[slot, 0] != keys[i]:
             slot = (slot + uint64(1)) & uint64(_MERGE_SLOTS - 1)
         if table[slot, 0] == 0:  # the first rank of a pair holds
             table[slot, 0] = keys[i]
             table[slot, 1] = values[i]
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _merge(merges, left, right):  # type: ignore[no-untyped-def]
     """Rank << 15 | token of a pair, or ``_NO_MERGE``."""
     key = uint32(left << 16 | right)
@@ -121,7 +121,7 @@ def _merge(merges, left, right):  # type: ignore[no-untyped-def]
     return _NO_MERGE
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _spell(data, start, size, spaced, characters, tokens):  # type: ignore[no-untyped-def]
     """Tokens of the single characters of a piece, bytes where there are none; their number."""
     n = 0
@@ -149,14 +149,14 @@ def _spell(data, start, size, spaced, characters, tokens):  # type: ignore[no-un
     return n
 
 
-@njit(nogil=True, cache=True)
-def encode(data, start, size, spaced, characters, merges, tokens):  # type: ignore[no-untyped-def]
-    """Byte-pair encoding of ``data[start:start + size]`` into ``tokens`` (56,); their number.
+@kernel
+def encode(data, start, size, spaced, characters, merges, tokens, ranks):  # type: ignore[no-untyped-def]
+    """Byte-pair encoding of ``data[start:start + size]`` into ``tokens`` i32 (56,); their number.
 
     The pair of lowest rank is merged first, the leftmost of equals, until no pair has a rank.
+    ``ranks`` u32 (56,) is room to work in.
     """
     n = _spell(data, start, size, spaced, characters, tokens)
-    ranks = np.empty(_MOST_TOKENS, dtype=np.uint32)
     for i in range(n - 1):
         ranks[i] = _merge(merges, tokens[i], tokens[i + 1])
     while n > 1:
@@ -179,50 +179,67 @@ def encode(data, start, size, spaced, characters, merges, tokens):  # type: igno
     return n
 
 
-@njit(nogil=True, cache=True)
-def _vector(data, start, size, spaced, characters, merges, vectors, tokens, row):  # type: ignore[no-untyped-def]
-    """Sum of the token vectors of a piece into ``row`` (DIM,)."""
-    row[:] = 0
-    for i in range(encode(data, start, size, spaced, characters, merges, tokens)):
+@kernel
+def piece_vector(data, start, size, spaced, characters, merges, vectors, tokens, ranks, row):  # type: ignore[no-untyped-def]
+    """Sum of the token vectors of a piece into ``row`` i16 (DIM,)."""
+    n = encode(data, start, size, spaced, characters, merges, tokens, ranks)
+    for d in range(DIM):
+        row[d] = 0
+    for i in range(n):
         for d in range(DIM):
             row[d] += vectors[tokens[i], d]
 
 
-@njit(nogil=True, cache=True)
-def add_vectors(  # type: ignore[no-untyped-def]
-    data, pieces, count, table, rows, used, characters, merges, vectors, tokens, total
+@kernel
+def find_rows(  # type: ignore[no-untyped-def]
+    data, pieces, count, table, rows, used, characters, merges, vectors, tokens, ranks
 ) -> None:
-    """Add the vectors of ``pieces[:count]`` (see ``scan``) to ``total`` i32 (DIM,).
+    """Replace the keys of ``pieces[:count]`` (see ``scan``) by their row in ``rows`` i16.
 
-    ``table`` u64 (slots,) maps the upper bits of a key to its row in ``rows`` i16; ``used`` i64
-    (1,) counts the rows in use.
+    ``table`` u64 (slots,) holds the upper bits of a key and its row; ``used`` i64 (1,) counts the
+    rows in use. A piece that is not there is encoded and added. A table without room for a whole
+    block is emptied before the block, so that no row moves within it.
     """
     mask = uint64(table.size - 1)
     low = uint64((1 << _ROW_BITS) - 1)
+    if used[0] + count > rows.shape[0]:
+        for slot in range(table.size):
+            table[slot] = 0
+        used[0] = FIXED
     for k in range(count):
+        if pieces[k, 2] == 0:
+            continue
         key = pieces[k, 0]
-        row = np.int64(key)
-        if pieces[k, 2] != 0:
-            slot = key & mask
-            tag = key & ~low
-            while table[slot] != 0 and table[slot] & ~low != tag:
-                slot = (slot + uint64(1)) & mask
-            if table[slot] == 0:
-                if used[0] == rows.shape[0]:
-                    table[:] = 0
-                    used[0] = FIXED
-                    slot = key & mask
-                row = used[0]
-                used[0] += 1
-                table[slot] = tag | uint64(row)
-                size = np.int64(pieces[k, 2])
-                _vector(
-                    data, np.int64(pieces[k, 1]), size & 255, size > 255,
-                    characters, merges, vectors, tokens, rows[row],
-                )  # fmt: skip
-            row = np.int64(table[slot] & low)
+        slot = key & mask
+        tag = key & ~low
+        while table[slot] != 0 and table[slot] & ~low != tag:
+            slot = (slot + uint64(1)) & mask
+        if table[slot] == 0:
+            row = used[0]
+            used[0] += 1
+            table[slot] = tag | uint64(row)
+            size = np.int64(pieces[k, 2])
+            piece_vector(
+                data, np.int64(pieces[k, 1]), size & 255, size > 255,
+                characters, merges, vectors, tokens, ranks, rows[row],
+            )  # fmt: skip
+        pieces[k, 0] = table[slot] & low
+
+
+@kernel
+def add_vectors(pieces, count, rows, total):  # type: ignore[no-untyped-def]
+    """Add the rows that ``find_rows`` named to ``total`` i32 (DIM,)."""
+    even = count & ~3  # four rows at a time: fewer loads and stores of the total
+    for k in range(0, even, 4):
+        a, b, c, e = pieces[k, 0], pieces[k + 1, 0], pieces[k + 2, 0], pieces[k + 3, 0]
         for d in range(DIM):
-            total[d] += rows[row, d]
+            total[d] += (int32(rows[a, d]) + int32(rows[b, d])) + (
+                int32(rows[c, d]) + int32(rows[e, d])
+            )
+    for k in range(even, count):
+        a = pieces[k, 0]
+        for d in range(DIM):
+            total[d] += rows[a, d]
 
 
 class WordVectors:
@@ -233,23 +250,24 @@ class WordVectors:
     """
 
     def __init__(self, capacity: int = 1 << 17) -> None:
-        assert 0 < capacity < (1 << _ROW_BITS) - FIXED
+        assert PIECES <= capacity < (1 << _ROW_BITS) - FIXED
         self.model = token_model()
         slots = 1 << (2 * capacity - 1).bit_length()
         self.table = np.zeros(slots, dtype=np.uint64)
         self.rows = np.empty((FIXED + capacity, DIM), dtype=np.int16)
         self.used = np.array([FIXED], dtype=np.int64)
         self.tokens = np.empty(_MOST_TOKENS, dtype=np.int32)
+        self.ranks = np.empty(_MOST_TOKENS, dtype=np.uint32)
         for row, (text, spaced) in enumerate(_fixed_pieces()):
             self.vector(text, spaced, out=self.rows[row])
 
     @property
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        """What ``add_vectors`` needs, in its order from ``table`` on."""
+        """What ``find_rows`` needs, in its order from ``table`` on."""
         model = self.model
         return (
             self.table, self.rows, self.used, model.characters, model.merges, model.vectors,
-            self.tokens,
+            self.tokens, self.ranks,
         )  # fmt: skip
 
     def vector(
@@ -259,9 +277,9 @@ class WordVectors:
         row = np.empty(DIM, dtype=np.int16) if out is None else out
         data = np.frombuffer(text.encode(), dtype=np.uint8)
         model = self.model
-        _vector(
+        piece_vector(
             data, 0, data.size, spaced, model.characters, model.merges, model.vectors,
-            self.tokens, row,
+            self.tokens, self.ranks, row,
         )  # fmt: skip
         return row
 
@@ -274,6 +292,7 @@ NO_ARRAYS: tuple[npt.NDArray[Any], ...] = (
     np.zeros((1, 2), dtype=np.uint32),
     np.zeros((1, DIM), dtype=np.int16),
     np.zeros(1, dtype=np.int32),
+    np.zeros(1, dtype=np.uint32),
 )
 """Stands in for ``WordVectors.arrays`` where no vectors are wanted: same types, never read."""
 

@@ -10,7 +10,6 @@ Rules
 from dataclasses import dataclass
 
 import numpy as np
-
 from scipy.special import ndtri
 
 from stillwatch.simulation.interface import CLOCKS, Bools, CampaignPlan, Floats, Ints, Rows

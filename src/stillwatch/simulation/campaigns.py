@@ -10,6 +10,7 @@ from stillwatch.simulation.interface import (
     Rows,
     SimulationOptions,
     Tactic,
+    Target,
 )
 from stillwatch.simulation.keys import key, mix
 from stillwatch.simulation.library import Library
@@ -57,10 +58,9 @@ def plan(
     """Draw the parameters of one campaign."""
     target = tactic.targets[int(rng.integers(0, len(tactic.targets)))]
     own = key(options.seed, 0xCA, number)
-    noise = float(rng.uniform(*tactic.noise))
-    keys = np.array([own], dtype=np.uint64)
-    head = library.text(target.head[number % len(target.head)], keys)[0].as_py()
-    tail = library.text(target.tail[number % len(target.tail)], keys)[0].as_py()
+    noise, cover = float(rng.uniform(*tactic.noise)), float(rng.uniform(*tactic.cover))
+    noise = noise if options.noise is None else options.noise
+    head, tail = _scaffold(library, target, own)
     return CampaignPlan(
         campaign_id=f"campaign-{number + 1:03d}",
         number=number,
@@ -68,7 +68,7 @@ def plan(
         target=target,
         key=own,
         rate=float(rng.uniform(*tactic.rate)),
-        cover=float(rng.uniform(*tactic.cover)),
+        cover=cover if options.cover is None else options.cover,
         noise=noise,
         shared=bool(rng.random() < tactic.shared),
         balanced=bool(rng.random() < tactic.balanced),
@@ -83,6 +83,18 @@ def plan(
         pivot=tactic.name == "release_pivot",
         burst=0.7 if tactic.name == "infrastructure_burst" else 0.0,
     )
+
+
+def _scaffold(library: Library, target: Target, own: int) -> tuple[str, str]:
+    """Draw a scaffold; one of its ends may be bare, but not both (unless the target has none)."""
+    head = tail = ""
+    for attempt in range(20):
+        keys = mix(np.array([own], dtype=np.uint64), attempt)
+        head = library.text(target.head[attempt % len(target.head)], keys)[0].as_py()
+        tail = library.text(target.tail[attempt % len(target.tail)], mix(keys, 1))[0].as_py()
+        if len(head) + len(tail) >= 20:
+            break
+    return head, tail
 
 
 def members(rng: np.random.Generator, tactic: Tactic, drawn: CampaignPlan, n: int) -> Rows:

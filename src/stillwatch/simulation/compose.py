@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.simulation.interface import Draft, Ints
-from stillwatch.simulation.keys import mix, unit
+from stillwatch.simulation.keys import fresh, mix, unit
 
 Mask = np.ndarray
 
@@ -44,3 +44,22 @@ def with_follow_ups(draft: Draft, texts: pa.StringArray, rule: str = "follow_up"
     if not (draft.turn > 0).any():
         return texts
     return where(draft.turn > 0, draft.text(rule), texts)
+
+
+def pasted(
+    draft: Draft, texts: pa.StringArray, share: float, rule: str = "passage", most: int = 5
+) -> pa.StringArray:
+    """Append pasted material to a share of the prompts: mostly one piece, sometimes ``most``.
+
+    What people paste makes lengths heavy-tailed; how much they paste is a habit of the account.
+    """
+    habit = draft.library.pasted * share * 2 * unit(mix(draft.account, 52))
+    pieces = np.minimum(draft.rng.geometric(0.45, len(draft)), most)
+    pieces = np.where(draft.rng.random(len(draft)) < habit, pieces, 0)
+    for piece in range(int(pieces.max(initial=0))):
+        index = np.flatnonzero(pieces > piece)
+        extra = draft.library.text(rule, fresh(draft.rng, len(index)))
+        longer = pa.nulls(len(draft), pa.string())
+        longer = pc.replace_with_mask(longer, pa.array(pieces > piece), extra)
+        texts = pc.coalesce(join(texts, "\n\n", longer), texts)
+    return texts

@@ -85,8 +85,14 @@ class SimulationOptions:
     """Share of the accounts that belong to a campaign, 0-0.5."""
     volume: float = 1.0
     """Multiplies every account's request rate."""
+    pasted: float = 1.0
+    """Multiplies the share of prompts that carry pasted text; 20 gives prompts of ~410 bytes on average."""
     tactics: tuple[str, ...] = ()
     """Tactics to use; empty: all, in an order that turns with the seed."""
+    cover: float | None = None
+    """Share of cover traffic of every campaign, 0-0.95; None: drawn per campaign."""
+    noise: float | None = None
+    """Paraphrase noise of every campaign, 0-0.6; None: drawn per campaign."""
     corpus: Path | None = None
     """Directory of real prompts and traces used where suitable; see ``corpus``."""
 

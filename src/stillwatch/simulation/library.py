@@ -4,6 +4,8 @@ Populations and tactics ask for a rule by name; when a corpus is loaded and has 
 that name, the real text is used. Both are pure functions of (rule, key).
 """
 
+from functools import cache
+
 import numpy as np
 import pyarrow as pa
 
@@ -16,9 +18,10 @@ from stillwatch.simulation.lexicon import RULES
 class Library:
     """One grammar and at most one corpus."""
 
-    def __init__(self, corpus: Corpus | None = None) -> None:
-        self.grammar = Grammar(RULES)
+    def __init__(self, corpus: Corpus | None = None, pasted: float = 1.0) -> None:
+        self.grammar = _grammar()
         self.corpus = corpus
+        self.pasted = pasted
 
     def real(self, rule: str) -> bool:
         """Say whether the rule is served by real prompts."""
@@ -50,3 +53,9 @@ class Library:
             order = np.random.default_rng(set_key).permutation(len(rows))
             return rows.take(pa.array(order[numbers % len(rows)]))
         return self.grammar.render(rule, mix(numbers.astype(np.uint64), set_key))
+
+
+@cache
+def _grammar() -> Grammar:
+    """The grammar of the lexicon; compiled once, since text does not depend on who asks."""
+    return Grammar(RULES)

@@ -62,17 +62,18 @@ def simulate(
     check(options)
     corpus = None if options.corpus is None else load_corpus(options.corpus)
     writer = WorldWriter(options.out)
-    world = build(options, Library(corpus))
+    world = build(options, Library(corpus, options.pasted))
     totals = np.zeros((2, options.accounts), dtype=np.int64)
     done = np.zeros(len(world.plans), dtype=np.int64)
-    for day in range(options.days):
-        table = _day(world, options, day, totals, done)
-        writer.day((options.start + timedelta(days=day)).isoformat(), table)
-        if progress is not None:
-            progress(day + 1, int(totals[0].sum()))
-    writer.table("accounts", accounts_table(world, options))
-    writer.table("labels", labels_table(world, totals))
-    writer.finish(describe(world, options, totals))
+    with writer:
+        for day in range(options.days):
+            table = _day(world, options, day, totals, done)
+            writer.day((options.start + timedelta(days=day)).isoformat(), table)
+            if progress is not None:
+                progress(day + 1, int(totals[0].sum()))
+        writer.table("accounts", accounts_table(world, options))
+        writer.table("labels", labels_table(world, totals))
+        writer.describe(describe(world, options, totals))
     hostile = int((world.accounts["campaign"] >= 0).sum())
     return WorldSummary(
         str(options.out), options.seed, int(totals[0].sum()), options.accounts, hostile,
@@ -87,6 +88,9 @@ def check(options: SimulationOptions) -> None:
         ("days", options.days, 1, 3650),
         ("attack_share", options.attack_share, 0.0, 0.5),
         ("volume", options.volume, 0.001, 1000.0),
+        ("pasted", options.pasted, 0.0, 100.0),
+        ("cover", options.cover or 0.0, 0.0, 0.95),
+        ("noise", options.noise or 0.0, 0.0, 0.6),
         ("seed", options.seed, 0, 2**31),
     )
     for name, value, low, high in limits:
@@ -274,7 +278,10 @@ def describe(world: World, options: SimulationOptions, totals: Ints) -> dict[str
         "start": options.start.isoformat(),
         "attack_share": options.attack_share,
         "volume": options.volume,
+        "pasted": options.pasted,
         "tactics": list(options.tactics),
+        "cover": options.cover,
+        "noise": options.noise,
         "corpus": None if options.corpus is None else options.corpus.name,
         "release_day": world.release,
         "outage_day": round(world.outage, 3),

@@ -1,7 +1,14 @@
-"""Writes a world's files; a directory either holds a whole world or no ``world.json``."""
+"""Writes a world's files: a directory either holds a whole world or does not exist.
 
+Files are written next to the wanted directory and moved there at the end, so an interrupted run
+leaves nothing that could be taken for a world.
+"""
+
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import orjson
 import pyarrow as pa
@@ -11,33 +18,52 @@ from stillwatch.errors import InputError
 
 
 class WorldWriter:
-    """One directory of Parquet files, one file per day."""
+    """One directory of Parquet files, one file per day; a context manager."""
 
     def __init__(self, out: Path) -> None:
-        self._out = out
+        """Refuse a directory in use; raises InputError."""
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise InputError(
                 f"{out} exists and is not an empty directory", hint="choose another --out"
             )
+        self._out = out
+        self._partial = out.absolute().with_name(f".{out.absolute().name}.partial")
+
+    def __enter__(self) -> Self:
         try:
-            (out / "events").mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(self._partial, ignore_errors=True)
+            (self._partial / "events").mkdir(parents=True)
         except OSError as error:
             raise InputError(
-                f"{out} cannot be written ({error.strerror})", hint="choose another --out"
+                f"{self._out} cannot be written ({error.strerror})", hint="choose another --out"
             ) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            if self._out.exists():
+                self._out.rmdir()
+            self._partial.rename(self._out)
+        else:
+            shutil.rmtree(self._partial, ignore_errors=True)
 
     def day(self, name: str, events: pa.Table) -> None:
         """Write one day."""
-        self._write(self._out / "events" / f"day={name}.parquet", events)
+        self._write(self._partial / "events" / f"day={name}.parquet", events)
 
     def table(self, name: str, table: pa.Table) -> None:
         """Write accounts or labels."""
-        self._write(self._out / f"{name}.parquet", table)
+        self._write(self._partial / f"{name}.parquet", table)
 
-    def finish(self, description: Mapping[str, object]) -> None:
-        """Write ``world.json``, last."""
+    def describe(self, description: Mapping[str, object]) -> None:
+        """Write ``world.json``."""
         data = orjson.dumps(description, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-        (self._out / "world.json").write_bytes(data + b"\n")
+        (self._partial / "world.json").write_bytes(data + b"\n")
 
     @staticmethod
     def _write(path: Path, table: pa.Table) -> None:

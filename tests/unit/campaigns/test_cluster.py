@@ -39,7 +39,7 @@ def test_a_scaffold_joins_its_accounts_and_nobody_else() -> None:
     rows = np.arange(40, 60)
     share_scaffold(profiles, rows, 9)
     keys = collect(profiles, None, 0.1)
-    labels = cluster(500, link(keys, 6.0), least=3, gamma=0.3)
+    labels = cluster(500, link(keys, 6.0, np.ones(500, bool)), least=3, gamma=0.3)
     assert set(np.flatnonzero(labels >= 0).tolist()) == set(rows.tolist())
     assert np.unique(labels[rows]).size == 1
 
@@ -50,7 +50,7 @@ def test_infrastructure_alone_links_nobody() -> None:
     profiles["networks_key"][:20, 0] = 78
     profiles["tls_key"][:20, 0] = 79
     keys = collect(profiles, None, 0.1)
-    assert link(keys, 2.0).left.size == 0
+    assert link(keys, 2.0, np.ones(500, bool)).left.size == 0
 
 
 def test_hubs_say_nothing() -> None:
@@ -76,7 +76,7 @@ def test_links_are_linear_in_the_holders_of_a_key() -> None:
     profiles = accounts(2000)
     profiles["prompts_key"][:, 0] = 5
     profiles["prompts_key"][:, 1] = 6
-    links = link(collect(profiles, None, 1.0), 0.0)
+    links = link(collect(profiles, None, 1.0), 0.0, np.ones(2000, bool))
     assert links.left.size <= 2 * 6 * 2000
     assert (links.left < links.right).all()
     assert np.unique(np.r_[links.left, links.right]).size == 2000
@@ -88,8 +88,8 @@ def test_the_order_of_accounts_does_not_change_the_clusters(order: list[int]) ->
     profiles = accounts(60)
     share_scaffold(profiles, np.arange(6), 1)
     share_scaffold(profiles, np.arange(10, 15), 2)
-    labels = cluster(60, link(collect(profiles, None, 0.5), 5.0), least=3, gamma=0.3)
-    moved = cluster(60, link(collect(profiles[order], None, 0.5), 5.0), least=3, gamma=0.3)
+    labels = cluster(60, link(collect(profiles, None, 0.5), 5.0, np.ones(60, bool)), least=3, gamma=0.3)
+    moved = cluster(60, link(collect(profiles[order], None, 0.5), 5.0, np.ones(60, bool)), least=3, gamma=0.3)
     back = np.empty(60, dtype=np.int64)
     back[order] = moved
     groups = {frozenset(np.flatnonzero(labels == c).tolist()) for c in set(labels.tolist()) - {-1}}

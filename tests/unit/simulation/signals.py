@@ -9,7 +9,14 @@ _GAPS = (
     "end_user_id", "conversation_id", "turn", "system_prompt", "max_tokens", "temperature", "top_p",
     "choices", "response_format", "client_ip", "user_agent", "tls_fingerprint", "organization_id",
 )  # fmt: skip
-_ACCOUNT_GAPS = ("email", "phone", "payment_fingerprint", "device_fingerprint", "signup_ip", "organization_name")
+_ACCOUNT_GAPS = (
+    "email",
+    "phone",
+    "payment_fingerprint",
+    "device_fingerprint",
+    "signup_ip",
+    "organization_name",
+)
 
 
 def signals(world: Path) -> pl.DataFrame:
@@ -80,8 +87,16 @@ def _traffic(events: pl.DataFrame) -> pl.DataFrame:
 
 def _crowding(events: pl.DataFrame) -> pl.DataFrame:
     """How many accounts share what the account uses."""
-    per_ip = events.drop_nulls("client_ip").group_by("client_ip").agg(pl.col("account_id").n_unique().alias("n"))
-    shared = events.join(per_ip, "client_ip").group_by("account_id").agg(pl.col("n").max().alias("accounts_per_address"))
+    per_ip = (
+        events.drop_nulls("client_ip")
+        .group_by("client_ip")
+        .agg(pl.col("account_id").n_unique().alias("n"))
+    )
+    shared = (
+        events.join(per_ip, "client_ip")
+        .group_by("account_id")
+        .agg(pl.col("n").max().alias("accounts_per_address"))
+    )
     per_prompt = events.group_by("prompt").agg(pl.col("account_id").n_unique().alias("n"))
     common = (
         events.join(per_prompt, "prompt")
@@ -91,8 +106,10 @@ def _crowding(events: pl.DataFrame) -> pl.DataFrame:
     opening = pl.col("prompt").str.split(" ").list.head(4).list.join(" ")
     opened = events.select("account_id", opening.alias("opening"))
     per_opening = opened.group_by("opening").agg(pl.col("account_id").n_unique().alias("n"))
-    popular = opened.join(per_opening, "opening").group_by("account_id").agg(
-        pl.col("n").mean().alias("opening_popularity")
+    popular = (
+        opened.join(per_opening, "opening")
+        .group_by("account_id")
+        .agg(pl.col("n").mean().alias("opening_popularity"))
     )
     return common.join(shared, "account_id", how="left").join(popular, "account_id")
 

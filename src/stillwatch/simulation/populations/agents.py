@@ -2,14 +2,14 @@
 
 import pyarrow as pa
 
-from stillwatch.simulation.compose import by_choice, with_follow_ups
+from stillwatch.simulation.compose import by_choice, pasted, with_follow_ups
 from stillwatch.simulation.interface import Draft, Manner, Population, Rhythm, Standing
 
 
 def _write(draft: Draft) -> pa.StringArray:
     rules = ("code.agent", "code.agent", "code.task", "office.ask")
     first = by_choice(draft.rng.integers(0, len(rules), len(draft)), rules, draft.text)
-    return with_follow_ups(draft, first, "code.agent")
+    return pasted(draft, with_follow_ups(draft, first, "code.agent"), 0.5, "snippet", 8)
 
 
 FRAMEWORK = Population(

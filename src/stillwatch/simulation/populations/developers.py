@@ -2,14 +2,15 @@
 
 import pyarrow as pa
 
-from stillwatch.simulation.compose import by_choice, casual, with_follow_ups
+from stillwatch.simulation.compose import by_choice, casual, pasted, with_follow_ups
 from stillwatch.simulation.interface import Draft, Manner, Population, Rhythm, Standing
 
 
 def _write(draft: Draft) -> pa.StringArray:
     rules = ("code.ask", "code.ask", "code.ask", "code.task", "office.ask")
     first = by_choice(draft.rng.integers(0, len(rules), len(draft)), rules, draft.text)
-    return casual(draft, with_follow_ups(draft, first, "code.follow_up"))
+    asked = with_follow_ups(draft, first, "code.follow_up")
+    return pasted(draft, casual(draft, asked), 0.3, "snippet", 8)
 
 
 DEVELOPER = Population(

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.simulation.compose import by_choice, casual, where, with_follow_ups
+from stillwatch.simulation.compose import by_choice, casual, pasted, where, with_follow_ups
 from stillwatch.simulation.interface import Draft, Manner, Population, Rhythm, Standing
 from stillwatch.simulation.keys import mix, pick, unit
 from stillwatch.simulation.lexicon.everyday import TOPICS
@@ -22,14 +22,15 @@ def chat(draft: Draft) -> pa.StringArray:
     first = where(draft.rng.random(len(draft)) < 0.08, draft.text("persona"), first)
     foreign = np.where(unit(mix(draft.account, 62)) < 0.2, draft.variant(63, 4) + 1, 0)
     first = by_choice(foreign, _TONGUES, lambda rule: draft.text(rule) if rule else first)
-    return casual(draft, with_follow_ups(draft, first))
+    return casual(draft, pasted(draft, with_follow_ups(draft, first), 0.12))
 
 
 def work(draft: Draft) -> pa.StringArray:
     """Office life: mails, minutes, slides, and now and then something else."""
     aside = draft.rng.integers(0, 5, len(draft))
     rules = ("office.ask", "office.ask", "office.ask", "chat", "news.ask")
-    return casual(draft, with_follow_ups(draft, by_choice(aside, rules, draft.text)), 0.15)
+    asked = pasted(draft, by_choice(aside, rules, draft.text), 0.25)
+    return casual(draft, with_follow_ups(draft, asked), 0.15)
 
 
 def search(draft: Draft) -> pa.StringArray:
@@ -40,9 +41,8 @@ def search(draft: Draft) -> pa.StringArray:
 def newcomers(draft: Draft) -> pa.StringArray:
     """What people try on a new model: puzzles, code, poems."""
     rules = ("puzzle", "chat", "code.ask", "seed.write", "persona")
-    return with_follow_ups(
-        draft, by_choice(draft.rng.integers(0, 5, len(draft)), rules, draft.text)
-    )
+    first = by_choice(draft.rng.integers(0, 5, len(draft)), rules, draft.text)
+    return with_follow_ups(draft, pasted(draft, first, 0.12))
 
 
 HOBBY = Population(

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from stillwatch.simulation.compose import join, where
+from stillwatch.simulation.compose import join, pasted, where
 from stillwatch.simulation.identity import AUTHORIZED
 from stillwatch.simulation.interface import Draft, Manner, Population, Rhythm, Standing
 
@@ -11,7 +11,7 @@ def templated(draft: Draft, head: str = "pipe.head", body: str = "pipe.body") ->
     """One or two templates that belong to the account, filled anew each time."""
     second = draft.rng.random(len(draft)) < 0.2
     heads = where(second & (draft.variant(80, 3) == 0), draft.own(head, 81), draft.own(head, 82))
-    return join(heads, draft.text(body), draft.own("pipe.tail", 83))
+    return join(heads, pasted(draft, draft.text(body), 0.35), draft.own("pipe.tail", 83))
 
 
 def pipeline(draft: Draft) -> pa.StringArray:
@@ -26,7 +26,11 @@ def pipeline(draft: Draft) -> pa.StringArray:
 
 
 def _batch(draft: Draft) -> pa.StringArray:
-    return join(draft.own("pipe.head", 86), draft.text("passage"), draft.own("pipe.tail", 86))
+    return join(
+        draft.own("pipe.head", 86),
+        pasted(draft, draft.text("passage"), 0.4),
+        draft.own("pipe.tail", 86),
+    )
 
 
 def _publish(draft: Draft) -> pa.StringArray:

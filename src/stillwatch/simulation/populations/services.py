@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.simulation.compose import by_choice, join, where, with_follow_ups
+from stillwatch.simulation.compose import by_choice, join, pasted, where, with_follow_ups
 from stillwatch.simulation.interface import Draft, Manner, Population, Rhythm, Standing
 from stillwatch.simulation.keys import mix, ranks
 
@@ -15,7 +15,8 @@ def _support(draft: Draft) -> pa.StringArray:
     """Popular questions are asked again and again, with and without retrieved passages."""
     rank = ranks(draft.rng, len(draft), _QUESTIONS).astype(np.uint64)
     question = draft.library.text("shop.ask", mix(draft.account, 0xF0) ^ mix(rank, 1))
-    retrieved = join(draft.own("rag.head"), draft.text("passage"), draft.own("rag.join"), question)
+    context = pasted(draft, draft.text("passage"), 0.5)
+    retrieved = join(draft.own("rag.head"), context, draft.own("rag.join"), question)
     return where(draft.variant(90, 2) == 0, retrieved, question)
 
 
@@ -32,7 +33,7 @@ def _resold(draft: Draft) -> pa.StringArray:
         "seed.write",
     )
     first = by_choice(draft.rng.integers(0, len(rules), len(draft)), rules, draft.text)
-    return with_follow_ups(draft, first)
+    return with_follow_ups(draft, pasted(draft, first, 0.2))
 
 
 SUPPORT = Population(

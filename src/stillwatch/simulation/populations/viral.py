@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.simulation.compose import casual, join, where, with_follow_ups
+from stillwatch.simulation.compose import casual, join, pasted, where, with_follow_ups
 from stillwatch.simulation.interface import Draft, Manner, Population, Rhythm
 from stillwatch.simulation.keys import mix, ranks
 
@@ -15,7 +15,7 @@ def _write(draft: Draft) -> pa.StringArray:
     personal = join(text, " ", draft.text("detail"))
     shared = where(draft.rng.random(len(draft)) < 0.4, text, personal)
     first = where(draft.rng.random(len(draft)) < 0.6, shared, draft.text("chat"))
-    return casual(draft, with_follow_ups(draft, first))
+    return casual(draft, pasted(draft, with_follow_ups(draft, first), 0.1))
 
 
 VIRAL = Population(

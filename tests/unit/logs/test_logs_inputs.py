@@ -1,0 +1,241 @@
+import gzip
+import shutil
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from logs_support import SAMPLES, event, ids, read, write_lines
+
+from stillwatch.errors import ConfigError, EmptyInput, InputError, TooManyBadRows, UnknownFormat
+from stillwatch.logs import Limits, Quarantine, ReadOptions, open_logs, remote
+
+
+def many(count, first=0):
+    return [event(number) for number in range(first, first + count)]
+
+
+def test_compressed_files_are_told_by_their_bytes(tmp_path):
+    plain = write_lines(tmp_path / "a.jsonl", many(50))
+    packed, other = tmp_path / "b.bin", tmp_path / "c.jsonl.zst"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    other.write_bytes(zstandard.ZstdCompressor().compress(plain.read_bytes()))
+    for path, kind in ((packed, "gzip"), (other, "zstd")):
+        table, log, _ = read(path)
+        assert log.sources[0].compression == kind
+        assert ids(table) == [f"req_{n}" for n in range(50)]
+        assert log.bytes_read == log.total_bytes == path.stat().st_size
+
+
+def test_several_compressed_members_are_one_file(tmp_path):
+    data = [write_lines(tmp_path / f"{n}", many(5, 5 * n)).read_bytes() for n in range(3)]
+    packed, other = tmp_path / "a.gz", tmp_path / "a.zst"
+    packed.write_bytes(b"".join(gzip.compress(part) for part in data))
+    other.write_bytes(b"".join(zstandard.ZstdCompressor().compress(part) for part in data))
+    assert len(ids(read(packed)[0])) == len(ids(read(other)[0])) == 15
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_a_truncated_file_gives_what_it_has_and_says_so(tmp_path, suffix):
+    lines = write_lines(tmp_path / "a.jsonl", many(20_000)).read_bytes()
+    packed = gzip.compress(lines) if suffix == "gz" else zstandard.compress(lines)
+    cut = tmp_path / f"cut.jsonl.{suffix}"
+    cut.write_bytes(packed[: int(len(packed) * 0.9)])
+    table, log, _ = read(cut)
+    assert log.tally.damaged == [str(cut)]
+    assert ids(table) == [f"req_{n}" for n in range(table.num_rows)]
+    assert 10_000 < table.num_rows < 20_000
+
+
+def test_folders_are_searched_for_known_suffixes(tmp_path):
+    (tmp_path / "deep" / ".cache").mkdir(parents=True)
+    write_lines(tmp_path / "b.jsonl", many(2))
+    write_lines(tmp_path / "deep" / "a.json", many(2, 2))
+    write_lines(tmp_path / "deep" / ".cache" / "c.jsonl", many(2, 4))
+    (tmp_path / "notes.txt").write_text("not a log")
+    table, log, _ = read(tmp_path)
+    assert sorted(ids(table)) == [f"req_{n}" for n in range(4)]
+    assert log.passed_over == {"hidden": 1, "suffix .txt": 1}
+
+
+def test_patterns_and_repeated_names(tmp_path):
+    for n in range(3):
+        write_lines(tmp_path / f"day{n}.jsonl", many(1, n))
+    table, log, _ = read(str(tmp_path / "day*.jsonl"), tmp_path / "day0.jsonl")
+    assert ids(table) == ["req_0", "req_1", "req_2"]
+    assert len(log.sources) == 3
+
+
+def test_addresses_are_read_through_duckdb(tmp_path):
+    write_lines(tmp_path / "a.jsonl", many(30))
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress((tmp_path / "a.jsonl").read_bytes()))
+    shutil.copy(SAMPLES / "bedrock.json.gz", tmp_path / "c.json.gz")
+    shutil.copy(SAMPLES / "canonical.parquet", tmp_path / "d.parquet")
+    shutil.copy(SAMPLES / "litellm.csv", tmp_path / "e.csv")
+    table, log, _ = read(f"file://{tmp_path}/*")
+    assert [source.format for source in log.sources] == [
+        "jsonl", "jsonl", "bedrock", "parquet", "litellm",
+    ]  # fmt: skip
+    assert all(source.remote for source in log.sources)
+    assert table.num_rows == 30 + 30 + 3 * 12
+    direct, _, _ = read(*sorted(tmp_path.iterdir()))
+    assert table.equals(direct)
+    assert log.bytes_read == log.total_bytes
+
+
+def test_lines_that_an_address_cannot_deliver_are_counted(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", [event(0), b'{"bad": "\xff"}', event(1)])
+    table, log, quarantine = read(f"file://{path}", bad_row_limit=1.0)
+    assert ids(table) == ["req_0", "req_1"]
+    assert quarantine.first[0].line == 2
+    assert log.tally.bad == 1
+
+
+def test_a_store_without_its_extension_is_one_clear_error():
+    with pytest.raises(InputError) as caught:
+        read("nosuchstore://bucket/a.jsonl")
+    assert "no such file" in str(caught.value)
+    said = 'Failed to download extension "httpfs" at URL "http://example.org/httpfs.gz"'
+    error = remote.unreadable("s3://bucket/a.jsonl", duckdb.IOException(said))
+    assert "s3://bucket/a.jsonl" in error.message
+    assert "httpfs extension is not installed" in error.message
+    assert "INSTALL httpfs" in error.hint
+
+
+def test_bom_crlf_and_blank_lines_are_no_fault(tmp_path):
+    path = tmp_path / "a.jsonl"
+    lines = write_lines(path, many(3)).read_bytes()
+    path.write_bytes(b"\xef\xbb\xbf\r\n" + lines.replace(b"\n", b"\r\n\r\n") + b"\n\n")
+    table, _, quarantine = read(path)
+    assert ids(table) == ["req_0", "req_1", "req_2"]
+    assert quarantine.count == 0
+
+
+def test_the_last_line_may_lack_its_end(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", many(3))
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert len(ids(read(path)[0])) == 3
+
+
+@pytest.mark.parametrize("size", [5_000, 200_000, 40_000_000])
+def test_a_very_long_line_costs_only_itself(tmp_path, size):
+    limits = Limits(line_bytes=4_000)
+    long = b'{"event_id":"' + b"x" * size + b'"}'
+    path = write_lines(tmp_path / "a.jsonl", [event(0), long, event(1), b"{}", event(2)])
+    table, _, quarantine = read(path, limits=limits, bad_row_limit=1.0)
+    assert ids(table) == ["req_0", "req_1", "req_2"]
+    assert [(bad.line, bad.reason) for bad in quarantine.first] == [
+        (2, "line longer than 4000 bytes"),
+        (4, "no event_id"),
+    ]
+
+
+def test_empty_inputs_are_errors(tmp_path):
+    empty = tmp_path / "a.jsonl"
+    empty.write_bytes(b"\n")
+    header = tmp_path / "a.csv"
+    header.write_text(",".join(event()) + "\n")
+    for path in (empty, header, tmp_path / "none*.jsonl"):
+        with pytest.raises(EmptyInput):
+            read(path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(EmptyInput, match="no log files"):
+        read(tmp_path / "folder")
+    with pytest.raises(EmptyInput):
+        open_logs([], ReadOptions(), Quarantine(None))
+    with pytest.raises(InputError, match="no such file"):
+        read(tmp_path / "missing.jsonl")
+
+
+def test_wrong_files_are_refused_early(tmp_path):
+    poem = tmp_path / "poem.txt"
+    poem.write_text("the sea is calm to-night\n")
+    with pytest.raises(UnknownFormat, match="poem"):
+        read(poem)
+    other = write_lines(tmp_path / "other.jsonl", [{"id": 1, "text": "hello"}])
+    with pytest.raises(UnknownFormat, match="--format"):
+        read(other)
+    with pytest.raises(InputError, match="no 'event_id'"):
+        read(other, format="jsonl")
+    with pytest.raises(ConfigError, match="did you mean 'parquet'"):
+        read(other, format="parket")
+    cut = tmp_path / "cut.parquet"
+    cut.write_bytes((SAMPLES / "canonical.parquet").read_bytes()[:1000])
+    with pytest.raises(InputError, match="not a whole Parquet file"):
+        read(cut)
+    lacking = tmp_path / "lacking.parquet"
+    pq.write_table(pa.table({"event_id": ["a"], "prompt": ["b"]}), lacking)
+    with pytest.raises(InputError, match="no column 'timestamp'"):
+        read(lacking)
+
+
+def test_too_many_bad_rows(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", [*many(97), b"{}", b"x", b"{}"])
+    with pytest.raises(TooManyBadRows, match="3 of 100"):
+        read(path)
+    table, log, _ = read(path, bad_row_limit=0.03)
+    assert (table.num_rows, log.rows_read, log.tally.bad) == (97, 100, 3)
+
+
+def test_reading_stops_early_when_too_much_is_bad(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", [*many(600), *[b"{}"] * 600, *many(50_000)])
+    with pytest.raises(TooManyBadRows):
+        read(path, batch_rows=100)
+    quarantine = Quarantine(None)
+    log = open_logs([path], ReadOptions(batch_rows=100), quarantine)
+    with pytest.raises(TooManyBadRows):
+        list(log.batches())
+    assert log.rows_read < 1_500
+
+
+def test_batches_are_bounded(tmp_path):
+    for path in (write_lines(tmp_path / "a.jsonl", many(1000)), SAMPLES / "canonical.parquet"):
+        log = open_logs([path], ReadOptions(batch_rows=7), Quarantine(None))
+        assert max(batch.num_rows for batch in log.batches()) == 7
+
+
+def test_long_texts_are_cut_at_a_character_and_counted(tmp_path):
+    limits = Limits(text_bytes=10, field_bytes=10)
+    path = write_lines(
+        tmp_path / "a.jsonl", [event(0, prompt="ä" * 9, user_agent="x" * 11, response="short")]
+    )
+    table, log, _ = read(path, limits=limits)
+    row = table.to_pylist()[0]
+    assert (row["prompt"], row["user_agent"], row["response"]) == ("ä" * 5, None, "short")
+    assert log.tally.cut == {"prompt": 1}
+    assert log.tally.cells == {"user_agent": 1}
+
+
+def test_cells_of_the_wrong_type_are_counted_and_rows_kept(tmp_path):
+    path = write_lines(
+        tmp_path / "a.jsonl",
+        [event(0, input_tokens=-5, asn="AS12", stream="maybe"), event(1, input_tokens=5, asn="12")],
+    )
+    table, log, quarantine = read(path)
+    assert table.column("input_tokens").to_pylist() == [None, 5]
+    assert table.column("asn").to_pylist() == [None, 12]
+    assert log.tally.cells == {"input_tokens": 1, "asn": 1, "stream": 1}
+    assert quarantine.count == 0
+
+
+def test_bad_required_values_quarantine_the_row_with_its_line(tmp_path):
+    rows = [
+        event(0), event(1, timestamp="soon"), event(2, account_id=""), event(3, prompt=None),
+        event(4, model={"a": 1}), event(5, prompt=""),
+    ]  # fmt: skip
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    pq.write_table(
+        pa.Table.from_pylist(
+            [{**row, "model": str(row["model"]) * (i != 4)} for i, row in enumerate(rows)]
+        ),
+        tmp_path / "a.parquet",
+    )
+    for name in ("a.jsonl", "a.parquet"):
+        table, _, quarantine = read(tmp_path / name, bad_row_limit=1.0)
+        assert ids(table) == ["req_0", "req_5"]
+        assert [bad.line for bad in quarantine.first] == [2, 3, 4, 5]
+        assert [bad.reason for bad in quarantine.first][:3] == [
+            "unusable timestamp (soon)", "empty account_id", "no prompt",
+        ]  # fmt: skip
+    assert path.exists()
