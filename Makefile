@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 RUN := $(UV) run --frozen --
 DEMO ?= demo
 
-.PHONY: help setup demo check test format bench clean
+.PHONY: help setup demo check test format docs bench clean
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -36,6 +36,9 @@ test: setup      ## tests only
 format: setup    ## rewrite to the house format
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
+
+docs: setup      ## rewrite the reference pages that repeat the code
+	$(RUN) python docs/generate.py
 
 bench: setup     ## repeat every figure of bench/RESULTS.md
 	$(RUN) python bench/run.py

@@ -5,6 +5,7 @@ start from ``summarise``, which turns request logs (or profiles made earlier) in
 per account. Everything after that works on profiles alone: no log is read twice.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from stillwatch.detection.judge import Judgement, judge
 from stillwatch.detection.rules import load_rules
 from stillwatch.domain.finding import RunSummary
 from stillwatch.engines.local import LocalEngine
-from stillwatch.errors import EmptyInput
+from stillwatch.errors import EmptyInput, InputError
 from stillwatch.logs import EventLog, Quarantine, ReadOptions, open_logs
 from stillwatch.logs.accounts import read_accounts
 from stillwatch.profiles.coverage import coverage, period, unseen
@@ -56,8 +57,9 @@ def summarise(
     """Read logs and stored profiles, and merge them into one profile per account."""
     families = load_families((config.rules or shipped_rules()) / "phrases")
     engine = LocalEngine(FamilyTable.compile(families), config.workers)
-    stored = [p for p in paths if is_profiles(Path(p))]
-    logs = [p for p in paths if p not in stored]
+    named = list(dict.fromkeys(paths))  # a profile file named twice must not count twice
+    stored = [p for p in named if is_profiles(Path(p))]
+    logs = [p for p in named if p not in stored]
     table, formats, bad = ProfileTable(engine.families.names), [], 0
     if logs:
         options = ReadOptions(
@@ -73,8 +75,11 @@ def summarise(
     for path in stored:
         merge_tables(table, read_profiles(Path(path)), path)
         formats = sorted({*formats, "profiles"})
+    if quarantine and not bad:
+        quarantine.unlink(missing_ok=True)  # an earlier run's bad rows are not this one's
     if not len(table):
         raise EmptyInput(f"no request in {', '.join(paths)}", hint="name the log files to read")
+    table.sort()
     return Summarised(table, tuple(paths), tuple(formats), bad)
 
 
@@ -90,13 +95,13 @@ def detect(
 ) -> Result:
     """Find suspicious accounts and campaigns in request logs; writes the result to ``out``."""
     started = time.monotonic()
+    check_writable(out)
     records = read_accounts(accounts) if accounts else None
     rules_folder = config.rules or shipped_rules()
     rules = load_rules(rules_folder / "detection")
     families = load_families(rules_folder / "phrases")
 
     # read, profile
-    out.mkdir(parents=True, exist_ok=True)
     read = summarise(
         paths, config, format=format, quarantine=out / "quarantine.jsonl", progress=progress
     )
@@ -125,6 +130,15 @@ def detect(
     summary = replace(summary, seconds=time.monotonic() - started)
     write_result(out, summary, rows, found, campaigns)
     return read_result(out)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse, before hours of reading, a folder in which nothing could be written afterwards."""
+    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not nearest.is_dir():
+        raise InputError(f"{nearest} is a file", hint="name a directory for the result")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {nearest}", hint="name a directory you may write to")
 
 
 def _summary(

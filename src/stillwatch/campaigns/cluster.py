@@ -78,16 +78,10 @@ def cluster(n: int, links: Links, *, least: int, gamma: float) -> Ints:
 def _leiden(n: int, links: Links, inside: npt.NDArray[np.bool_], gamma: float) -> Ints:
     nk.setSeed(_SEED, useThreadId=False)
     nk.setNumberOfThreads(1)  # parallel moves would depend on timing
-    graph = nk.Graph(n, weighted=True)
     chosen = inside[links.left]
-    for a, b, w in zip(
-        links.left[chosen].tolist(),
-        links.right[chosen].tolist(),
-        links.weight[chosen].tolist(),
-        strict=True,
-    ):
-        graph.addEdge(a, b, w)
-    algorithm = nk.community.ParallelLeiden(graph, iterations=3, randomize=False, gamma=gamma)
+    pairs = (links.left[chosen].astype(np.uint64), links.right[chosen].astype(np.uint64))
+    graph = nk.GraphFromCoo((links.weight[chosen], pairs), n=n, weighted=True)
+    algorithm = nk.community.ParallelLeiden(graph, iterations=2, randomize=False, gamma=gamma)
     algorithm.run()
     return np.asarray(algorithm.getPartition().getVector(), dtype=np.int64)
 

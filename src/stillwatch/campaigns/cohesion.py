@@ -60,7 +60,7 @@ def core_mask(part: Profiles) -> npt.NDArray[np.bool_]:
     common = holders >= max(2, np.ceil(_HELD * part.size))
     core_keys = keys[common][np.argsort(-holders[common], kind="stable")[:_CORE_KEYS]]
     hits = np.isin(part["sample_shingles"], core_keys).sum(axis=2)
-    return alive & (hits >= max(1, min(2, core_keys.size)))
+    return np.asarray(alive & (hits >= max(1, min(2, core_keys.size))))
 
 
 def _core(part: Profiles, tactic_mask: int) -> tuple[float, float, float, float, float]:

@@ -37,6 +37,8 @@ def main() -> None:
     except StillwatchError as error:
         print(f"stillwatch: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != 130:  # typer's own sign for an interrupt
+            raise
         print("stillwatch: interrupted; nothing half-written was kept", file=sys.stderr)
         sys.exit(130)

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from stillwatch.cli.progress import progress_bar
 from stillwatch.config import load_config
+from stillwatch.errors import InputError
 from stillwatch.logs.mapping import read_mapping
-from stillwatch.pipeline import summarise
+from stillwatch.pipeline import check_writable, summarise
 from stillwatch.profiles.coverage import period
 from stillwatch.profiles.store import write_profiles
 
@@ -35,6 +36,9 @@ def profile(
 
     Day by day: stillwatch profile all.parquet monday.jsonl --out all.parquet
     """
+    if out.is_dir():
+        raise InputError(f"{out} is a directory", hint="name a file, for example all.parquet")
+    check_writable(out.parent)
     settings = load_config(config)
     if mapping is not None:
         settings = replace(settings, mapping=read_mapping(mapping))

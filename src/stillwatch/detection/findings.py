@@ -54,7 +54,6 @@ class Narrator:
     def accounts_table(self) -> pa.Table:
         """One row per account, flagged or not, in the columns of the result."""
         judgement = self.judgement
-        reasons = [self._reasons_of(row, 4) for row in range(len(self.account_ids))]
         campaign = [
             campaign_id(number) if number >= 0 else None for number in judgement.campaign.tolist()
         ]
@@ -66,21 +65,7 @@ class Narrator:
                 "flagged": judgement.flagged,
                 "campaign_id": pa.array(campaign, pa.string()),
                 "events": self.profiles["events"],
-                "reasons": pa.array(
-                    [
-                        [
-                            {
-                                "signal": r.signal,
-                                "value": r.value,
-                                "benign_percentile": r.benign_percentile,
-                                "sentence": r.sentence,
-                            }
-                            for r in row
-                        ]
-                        for row in reasons
-                    ],
-                    _REASONS,
-                ),
+                "reasons": self._reason_lists(4),
             }
         )
 
@@ -151,27 +136,43 @@ class Narrator:
     def _reasons(
         self, values: Floats, below: Floats, events: float, most: int
     ) -> tuple[Reason, ...]:
-        order = np.argsort(-np.nan_to_num(below, nan=-1.0), kind="stable")
-        strong = [s for s in order.tolist() if below[s] >= _NOTEWORTHY]
-        first: list[int] = []
-        second: list[int] = []
-        seen: set[str] = set()
-        for s in strong:
-            (second if SIGNALS[s].group in seen else first).append(s)
-            seen.add(SIGNALS[s].group)
-        chosen = (first + second)[:most]
-        if not chosen:
-            return ()
-        typical = self.judgement.ordinary.median(events)
+        typical = self.judgement.ordinary.median(np.array([events]))[0]
         return tuple(
             Reason(
                 SIGNALS[s].name,
                 float(values[s]),
-                100.0 * float(below[s] if SIGNALS[s].high else 1 - below[s]),
+                float(_percentile(below[s], s)),
                 SIGNALS[s].sentence.format(value=values[s], typical=typical[s]),
             )
-            for s in chosen
+            for s in strongest(below[None, :], most)[0].tolist()
+            if s >= 0
         )
+
+    def _reason_lists(self, most: int) -> pa.Array:
+        """The reasons of all accounts as one Arrow list column, without an object per reason."""
+        judgement = self.judgement
+        chosen = strongest(judgement.below, most)
+        rows, places = np.nonzero(chosen >= 0)
+        signal = chosen[rows, places]
+        value = judgement.signals[rows, signal]
+        typical = judgement.ordinary.median(self.profiles["events"].astype(np.float64))
+        sentences = [
+            SIGNALS[s].sentence.format(value=v, typical=t)
+            for s, v, t in zip(
+                signal.tolist(), value.tolist(), typical[rows, signal].tolist(), strict=True
+            )
+        ]
+        reasons = pa.StructArray.from_arrays(
+            [
+                pa.array(np.array([x.name for x in SIGNALS])[signal], pa.string()),
+                pa.array(value),
+                pa.array(_percentile(judgement.below[rows, signal], signal)),
+                pa.array(sentences, pa.string()),
+            ],
+            names=["signal", "value", "benign_percentile", "sentence"],
+        )
+        offsets = np.concatenate([[0], np.cumsum((chosen >= 0).sum(axis=1))])
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), reasons)
 
     def _innocent(self, profile: np.void, below: Floats) -> str:
         reference = self.judgement.reference
@@ -209,16 +210,29 @@ class Narrator:
         return tuple(sorted(found, key=lambda link: -link.weight))
 
 
-_REASONS = pa.list_(
-    pa.struct(
-        [
-            ("signal", pa.string()),
-            ("value", pa.float64()),
-            ("benign_percentile", pa.float64()),
-            ("sentence", pa.string()),
-        ]
-    )
-)
+_HIGH = np.array([signal.high for signal in SIGNALS])
+_GROUPS = np.unique([signal.group for signal in SIGNALS], return_inverse=True)[1]
+
+
+def strongest(below: Floats, most: int) -> npt.NDArray[np.int64]:
+    """The signals worth a sentence, strongest first, shape (n, most); -1 where there are fewer.
+
+    The strongest of each kind of evidence comes before the second of any kind.
+    """
+    worth = np.nan_to_num(below, nan=-1.0)
+    first = np.zeros(below.shape, dtype=np.bool_)
+    rows = np.arange(below.shape[0])
+    for group in range(_GROUPS.max() + 1):
+        columns = np.flatnonzero(group == _GROUPS)
+        first[rows, columns[worth[:, columns].argmax(axis=1)]] = True
+    rank = np.where(worth >= _NOTEWORTHY, worth + first, -1.0)
+    order = np.argsort(-rank, axis=1, kind="stable")[:, :most]
+    return np.where(np.take_along_axis(rank, order, axis=1) > 0, order, -1)
+
+
+def _percentile(below: Floats, signal: npt.NDArray[np.int64] | int) -> Floats:
+    """Share of benign accounts below the value itself (not: on its innocent side), 0-100."""
+    return np.asarray(100.0 * np.where(_HIGH[signal], below, 1 - below))
 
 
 def campaign_id(number: int) -> str:

@@ -40,7 +40,8 @@ class Ordinary:
     def learn(cls, signals: Floats, events: Floats) -> "Ordinary":
         """From reference signals (m, s) and their volumes (m,)."""
         strata = int(np.clip(events.size // STRATUM, 1, _MOST_STRATA))
-        edges = np.unique(np.quantile(events, np.arange(1, strata) / strata))
+        cuts = np.arange(1, strata) / strata
+        edges = np.unique(np.quantile(events, cuts)) if cuts.size else np.empty(0)
         everywhere = tuple(_sorted(signals[:, s] * _SIGN[s]) for s in range(len(SIGNALS)))
         which = np.searchsorted(edges, events, side="right")
         values = []
@@ -74,15 +75,15 @@ class Ordinary:
                 out[rows, s] = np.where(np.isnan(values), np.nan, share)
         return out
 
-    def median(self, events: float) -> Floats:
-        """Typical value of each signal at a volume, shape (s,)."""
-        columns = self.values[int(np.searchsorted(self.edges, events, side="right"))]
-        return np.array(
+    def median(self, events: Floats) -> Floats:
+        """Typical value of each signal at each volume, shape (n, s)."""
+        typical = np.array(
             [
-                sign * ordered[ordered.size // 2] if ordered.size else np.nan
-                for sign, ordered in zip(_SIGN, columns, strict=True)
+                [ordered[ordered.size // 2] if ordered.size else np.nan for ordered in columns]
+                for columns in self.values
             ]
         )
+        return np.asarray((_SIGN * typical)[np.searchsorted(self.edges, events, side="right")])
 
 
 def _sorted(values: Floats) -> Floats:

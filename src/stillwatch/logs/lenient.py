@@ -4,7 +4,7 @@ Rules: the strict and fast parser first. What it refuses and Python's own accept
 of a surrogate pair (a truncated emoji; refusing it would let a sender hide a request), ``NaN``
 and ``Infinity`` (written by Python loggers). A half pair becomes U+FFFD.
 
->>> loads(b'{"prompt": "cut \\\\ud83d"}')
+>>> loads(b'{"prompt": "cut \\ud83d"}')
 {'prompt': 'cut �'}
 """
 

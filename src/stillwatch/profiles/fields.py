@@ -36,7 +36,7 @@ SAMPLE = 24
 SKETCH = 16
 """Shingle hashes kept per sampled event."""
 EXEMPLARS = 3
-EXEMPLAR_BYTES = 360
+EXEMPLAR_BYTES = 358
 LONG_PROMPT = 12
 """Words from which equal prompts of two accounts are no accident ("hi" is shared by all)."""
 DIM = 64
@@ -126,6 +126,7 @@ def _scalars() -> tuple[Field, ...]:
 
 def _vectors() -> tuple[Field, ...]:
     return (
+        Field("long_prompts", "u4", (), "sum", f"prompts of at least {LONG_PROMPT} words"),
         Field("observed", "u4", (len(OBSERVED),), "sum", "events in which a column was present"),
         Field("marks", "u4", (len(MARKS),), "sum", "events that carry a mark"),
         Field("by_hour", "u4", (HOURS,), "sum", "requests by hour since 1970, modulo 504"),
@@ -179,7 +180,14 @@ def _keyed() -> tuple[Field, ...]:
 
 FIELDS: tuple[Field, ...] = (*_scalars(), *_vectors(), *_keyed())
 
-PROFILE = np.dtype([(f.name, f.dtype, f.shape) for f in FIELDS], align=True)
+def _wide_first(field: Field) -> int:
+    return -np.dtype(field.dtype).itemsize
+
+
+PROFILE = np.dtype(
+    [(f.name, f.dtype, f.shape) for f in sorted(FIELDS, key=_wide_first)], align=True
+)
+"""The record. Widest fields first, so that all are aligned and no byte is padding."""
 
 
 def identity() -> np.ndarray:

@@ -205,6 +205,7 @@ def fold(  # type: ignore[no-untyped-def]
         _count_distinct(p.closings_hll, closing[i])
         _count_distinct(p.topics_hll, topic[i])
         if words[i] >= LONG_PROMPT:
+            p.long_prompts += 1
             _tally(p.prompts_key, p.prompts_count, prompt[i])
 
         if hashes[i, 0]:

@@ -26,8 +26,16 @@ Profiles = npt.NDArray[np.void]
 def empty(n: int) -> Profiles:
     """``n`` identity profiles."""
     profiles = np.empty(n, dtype=PROFILE)
-    profiles[:] = identity()
+    as_bytes(profiles)[:] = as_bytes(identity().reshape(1))
     return profiles
+
+
+def as_bytes(profiles: Profiles) -> npt.NDArray[np.uint8]:
+    """The records as rows of bytes, shape (n, record size), without a copy.
+
+    numpy assigns records field by field, which is twenty times slower than moving bytes.
+    """
+    return profiles.view(np.uint8).reshape(profiles.size, PROFILE.itemsize)
 
 
 def merge(into: Profiles, rows: npt.NDArray[np.int64], profiles: Profiles) -> None:

@@ -24,39 +24,81 @@ def _hex(byte: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _prefix48(data: np.ndarray, start: int, stop: int) -> int:
-    """First 48 bits of an IPv6 address in text form (RFC 4291, section 2.2), or -1."""
-    groups = 0
-    prefix = 0
-    value = 0
-    digits = 0
+    """First 48 bits of an IPv6 address in text form (RFC 4291, section 2.2), or -1 if it is none.
+
+    A zone (``%eth0``) is left out: it names an interface of the machine that wrote the log.
+    """
+    before = after = 0  # groups in front of and behind '::'
+    head = tail = 0  # the first three groups of each
+    gap = False
     i = start
-    while i < stop and groups < 3:
-        byte = data[i]
-        if byte == 58:  # ':'
-            if i + 1 < stop and data[i + 1] == 58:  # '::' fills with zeros
-                if digits:
-                    prefix = (prefix << 16) | value
-                    groups += 1
-                after = 0  # groups behind the gap decide how many zeros it stands for
-                for j in range(i + 2, stop):
-                    after += data[j] == 58
-                after += i + 2 < stop
-                zeros = 8 - groups - after
-                if zeros < 3 - groups:
-                    return -1  # short gaps inside the first 48 bits do not occur in practice
-                return prefix << (16 * (3 - groups))
-            prefix = (prefix << 16) | value
-            groups += 1
-            value = 0
-            digits = 0
-        else:
-            nibble = _hex(byte)
+    while i < stop and data[i] != 37:  # '%'
+        if data[i] == 58:  # ':' is single between groups, double once
+            double = i + 1 < stop and data[i + 1] == 58
+            if (double and gap) or (not double and (i == start or i + 1 == stop)):
+                return -1
+            gap |= double
+            i += 2 if double else 1
+            continue
+        value = digits = 0
+        while i < stop and data[i] != 58 and data[i] != 37:
+            nibble = _hex(data[i])
             if nibble < 0 or digits == 4:
                 return -1
             value = (value << 4) | nibble
             digits += 1
-        i += 1
-    return prefix if groups == 3 else -1
+            i += 1
+        if gap:
+            after += 1
+            if after <= 3:
+                tail = (tail << 16) | value
+        else:
+            before += 1
+            if before <= 3:
+                head = (head << 16) | value
+    zeros = 8 - before - after
+    if (gap and zeros < 1) or (not gap and zeros != 0):
+        return -1
+    if before >= 3:
+        return head
+    head <<= 16 * min(3 - before, zeros)
+    missing = 3 - before - zeros  # groups of the prefix that stand behind the gap
+    if missing <= 0:
+        return head
+    return (head << (16 * missing)) | (tail >> (16 * (min(3, after) - missing)))
+
+
+@njit(nogil=True, cache=True)
+def _prefix24(data: np.ndarray, start: int, stop: int) -> int:
+    """Where the last part of a dotted IPv4 address begins, or -1 if it is none."""
+    dots = digits = value = 0
+    last = -1
+    for i in range(start, stop):
+        if data[i] == 46:  # '.'
+            if not digits:
+                return -1
+            dots += 1
+            last = i
+            digits = value = 0
+        elif 48 <= data[i] <= 57 and digits < 3:
+            value = 10 * value + data[i] - 48
+            digits += 1
+            if value > 255:
+                return -1
+        else:
+            return -1
+    return last if dots == 3 and digits else -1
+
+
+@njit(nogil=True, cache=True)
+def _mapped(data: np.ndarray, start: int, stop: int) -> int:
+    """Where the IPv4 address of ``::ffff:192.0.2.1`` begins (dual-stack sockets write these)."""
+    if stop - start < 8 or data[start] != 58 or data[start + 1] != 58 or data[start + 6] != 58:
+        return start
+    for i in range(start + 2, start + 6):
+        if data[i] | 32 != 102:  # 'f'
+            return start
+    return start + 7
 
 
 @njit(nogil=True, cache=True)
@@ -66,21 +108,16 @@ def _network_hashes(data: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> N
         if stop == start:
             out[row] = 0
             continue
-        last_dot = -1
-        colon = False
-        for i in range(start, stop):
-            if data[i] == 46:
-                last_dot = i
-            elif data[i] == 58:
-                colon = True
-        if colon and last_dot < 0:
-            prefix = _prefix48(data, start, stop)
-            if prefix >= 0:
-                out[row] = mix64(np.uint64(prefix) ^ np.uint64(0x6A09E667F3BCC908))
-                continue
-        elif last_dot > 0 and not colon:
-            stop = last_dot
-        out[row] = hash_bytes(data, start, stop)
+        first = _mapped(data, start, stop)
+        last = _prefix24(data, first, stop)
+        if last >= 0:
+            out[row] = hash_bytes(data, first, last)
+            continue
+        prefix = _prefix48(data, start, stop)
+        if prefix >= 0:
+            out[row] = mix64(np.uint64(prefix) ^ np.uint64(0x6A09E667F3BCC908))
+        else:
+            out[row] = hash_bytes(data, start, stop)
 
 
 def hash_networks(addresses: pa.Array) -> npt.NDArray[np.uint64]:

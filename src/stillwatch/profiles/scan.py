@@ -25,7 +25,17 @@ import numpy as np
 import numpy.typing as npt
 from numba import uint64
 
-from stillwatch.profiles.hashing import helper, kernel, load_bytes, mix64, trailing_zeros
+from stillwatch.profiles.hashing import helper, kernel, load_bytes, trailing_zeros
+from stillwatch.profiles.pieces import (
+    PIECE,
+    PIECES,
+    SEED,
+    append,
+    append_folded,
+    close_word,
+    emit,
+    spaces,
+)
 from stillwatch.profiles.unicode import (
     APOSTROPHE,
     CLASS_MASK,
@@ -34,29 +44,21 @@ from stillwatch.profiles.unicode import (
     LETTER,
     MARK,
     NEWLINE,
-    PLANES,
-    SCRIPT_SHIFT,
     SOLO,
     SPACE,
     SYMBOL,
     character_tables,
+    decode,
+    properties,
 )
 
 BLOCK = 1024
-"""Words per block; piece buffers hold ``PIECES`` entries."""
-PIECES = 4 * BLOCK
+"""Words per block."""
 WORD = 64
 """Most characters of a word; longer runs are cut."""
-PIECE = 48
-"""Most bytes of a piece, checked before each character (of at most four bytes)."""
 MASKS = BLOCK + 8
 """Size of the masked buffer: a run of eight marks may open more than one quoted span."""
-FIXED = 272
-"""Pieces whose key is a row number, with size 0: 0-127 an ASCII character, 128-255 the same after
-a space, 256 + n a run of n + 1 spaces. All other keys are hashes."""
 _SLACK = 96  # pieces one step of the outer loop may add: a word of digits, a run of spaces
-_SPACES = 16  # spaces per piece
-_MOST_SPACES = 64  # a longer run counts as this many
 
 # Slots of the state that a walk carries from block to block.
 POSITION, PENDING, QUOTE, WORD_END, WORDS, MASKED, PIECE_COUNT = range(7)
@@ -65,9 +67,6 @@ STATE = 7
 CHARS, LINES, DIGITS, SYMBOLS, LETTERS = range(5)
 COUNTS = LETTERS + 8
 
-_SEED = np.uint64(0x8EBC6AF09C88C6E3)
-_RAW = np.uint64(0x589965CC75374CC3)
-_STEP = np.uint64(0x9FB21C651E98DF25)
 _DIGITS = np.uint64(ord("#"))
 _QUOTED = np.uint64(0xC2B2AE3D27D4EB4F)
 
@@ -81,94 +80,6 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 # Kinds of an open quoted span.
 _NONE, _DOUBLE, _CURLY, _SINGLE, _BACKTICK = range(5)
-
-
-@helper
-def _decode(data, i, b):  # type: ignore[no-untyped-def]
-    """Code point and length of the multi-byte character at ``i`` (Arrow guarantees UTF-8)."""
-    if b < 0xE0:
-        return (b & 0x1F) << 6 | (data[i + 1] & 0x3F), 2
-    if b < 0xF0:
-        return (b & 0x0F) << 12 | (data[i + 1] & 0x3F) << 6 | (data[i + 2] & 0x3F), 3
-    high = (b & 0x07) << 18 | (data[i + 1] & 0x3F) << 12
-    return high | (data[i + 2] & 0x3F) << 6 | (data[i + 3] & 0x3F), 4
-
-
-@helper
-def _properties(classes, fold, code):  # type: ignore[no-untyped-def]
-    """Class, script and folded form of a code point."""
-    if code < PLANES:
-        c = np.int64(classes[code])
-        return c & CLASS_MASK, c >> SCRIPT_SHIFT, uint64(fold[code])
-    if code < 0x40000:  # planes 2 and 3 hold ideographs
-        return SOLO, 3, uint64(code)
-    return SYMBOL, 0, uint64(code)
-
-
-@helper
-def _append(state, block, filled, text, size):  # type: ignore[no-untyped-def]
-    """Append ``size`` (1 to 8) bytes to a word hash that holds ``filled`` (0 to 7) in ``block``."""
-    shift = uint64(8 * filled)
-    block |= text << shift
-    filled += size
-    if filled >= 8:
-        state = (state ^ block) * _STEP
-        state ^= state >> uint64(32)
-        block = (text >> uint64(1)) >> (uint64(63) - shift)
-        filled -= 8
-    return state, block, filled
-
-
-@helper
-def _append_folded(state, block, filled, code):  # type: ignore[no-untyped-def]
-    """Append a folded code point: one byte if ASCII, else three of seven bits each."""
-    if code < uint64(0x80):
-        return _append(state, block, filled, code, 1)
-    spread = code & uint64(0x7F) | (code << uint64(1)) & uint64(0x7F00)
-    spread |= (code << uint64(2)) & uint64(0x7F0000)
-    return _append(state, block, filled, spread | uint64(0x808080), 3)
-
-
-@helper
-def _close(state, block):  # type: ignore[no-untyped-def]
-    return mix64((state ^ block) * _STEP)
-
-
-@kernel
-def _spaces(pieces, count, run):  # type: ignore[no-untyped-def]
-    """Emit a run of spaces that no piece takes as its prefix; the new number of pieces."""
-    run = min(run, _MOST_SPACES)
-    while run > 0:
-        part = min(run, _SPACES)
-        pieces[count, 0] = uint64(256 + part - 1)
-        pieces[count, 2] = uint64(0)
-        count += 1
-        run -= part
-    return count
-
-
-@helper
-def _emit(data, pieces, count, start, stop, spaced):  # type: ignore[no-untyped-def]
-    """Emit ``data[start:stop]`` as a piece; the new number of pieces.
-
-    One ASCII character has a fixed row, anything else is known by the hash of its bytes.
-    """
-    size = stop - start
-    if size == 1:
-        pieces[count, 0] = uint64(data[start]) | uint64(128 if spaced else 0)
-        pieces[count, 2] = uint64(0)
-        return count + 1
-    tagged = uint64(size) | uint64(256 if spaced else 0)
-    key = _RAW ^ (tagged << uint64(32))
-    i = start
-    while stop - i > 8:
-        key = (key ^ load_bytes(data, i, 8)) * _STEP
-        key ^= key >> uint64(32)
-        i += 8
-    pieces[count, 0] = mix64((key ^ load_bytes(data, i, stop - i)) * _STEP)
-    pieces[count, 1] = uint64(start)
-    pieces[count, 2] = tagged
-    return count + 1
 
 
 @helper
@@ -230,12 +141,12 @@ def _letters(data, i, end):  # type: ignore[no-untyped-def]
 @kernel
 def _masked_word(data, i, stop, classes, fold):  # type: ignore[no-untyped-def]
     """Hash of the word ``data[i:stop]`` with every run of digits read as one mark."""
-    state, block, filled = _SEED, uint64(0), 0
+    state, block, filled = SEED, uint64(0), 0
     after_digit = False
     while i < stop:
         b = np.int64(data[i])
-        code, size = (b, 1) if b < 0x80 else _decode(data, i, b)
-        kind, _, folded = _properties(classes, fold, code)
+        code, size = (b, 1) if b < 0x80 else decode(data, i, b)
+        kind, _, folded = properties(classes, fold, code)
         i += size
         if kind == IGNORED:
             continue
@@ -243,22 +154,22 @@ def _masked_word(data, i, stop, classes, fold):  # type: ignore[no-untyped-def]
             if after_digit:
                 continue
             folded = _DIGITS
-        state, block, filled = _append_folded(state, block, filled, folded)
+        state, block, filled = append_folded(state, block, filled, folded)
         after_digit = kind == DIGIT
-    return _close(state, block)
+    return close_word(state, block)
 
 
 @helper
 def _word(data, i, stop, spaced, classes, fold, counts, pieces, count):  # type: ignore[no-untyped-def]
     """Walk one word; its end, hash, masked hash, and the new number of pieces."""
     begin = start = i  # of the word, and of the open piece
-    state, block, filled = _SEED, uint64(0), 0
+    state, block, filled = SEED, uint64(0), 0
     characters = digits = 0
     after_digit = False
     while True:
         text, size = _letters(data, i, min(stop, i + WORD - characters, start + PIECE))
         if size:
-            state, block, filled = _append(state, block, filled, text, size)
+            state, block, filled = append(state, block, filled, text, size)
             i += size
             characters += size
             counts[LETTERS + 1] += size
@@ -268,7 +179,7 @@ def _word(data, i, stop, spaced, classes, fold, counts, pieces, count):  # type:
         if i >= stop or characters >= WORD:
             break
         if i - start >= PIECE:
-            count = _emit(data, pieces, count, start, i, spaced)
+            count = emit(data, pieces, count, start, i, spaced)
             spaced = False
             start = i
             continue
@@ -279,14 +190,14 @@ def _word(data, i, stop, spaced, classes, fold, counts, pieces, count):  # type:
             if kind in (SPACE, SYMBOL):
                 break
         else:
-            code, size = _decode(data, i, b)
-            kind, script, folded = _properties(classes, fold, code)
+            code, size = decode(data, i, b)
+            kind, script, folded = properties(classes, fold, code)
         if kind == DIGIT:
             if i > start:
-                count = _emit(data, pieces, count, start, i, spaced)
+                count = emit(data, pieces, count, start, i, spaced)
                 spaced = False
             start = i + size
-            count = _emit(data, pieces, count, i, start, spaced)
+            count = emit(data, pieces, count, i, start, spaced)
             spaced = False
             digits += 1
         elif kind == LETTER:
@@ -298,14 +209,14 @@ def _word(data, i, stop, spaced, classes, fold, counts, pieces, count):  # type:
         elif kind not in (MARK, IGNORED):
             break
         if kind != IGNORED:
-            state, block, filled = _append_folded(state, block, filled, folded)
+            state, block, filled = append_folded(state, block, filled, folded)
             after_digit = kind == DIGIT
         counts[CHARS] -= size - 1
         i += size
         characters += 1
     if i > start:
-        count = _emit(data, pieces, count, start, i, spaced)
-    key = _close(state, block)
+        count = emit(data, pieces, count, start, i, spaced)
+    key = close_word(state, block)
     counts[DIGITS] += digits
     return i, key, _masked_word(data, begin, i, classes, fold) if digits else key, count
 
@@ -314,19 +225,19 @@ def _word(data, i, stop, spaced, classes, fold, counts, pieces, count):  # type:
 def _solo(data, i, stop, spaced, classes, fold, counts, pieces, count):  # type: ignore[no-untyped-def]
     """Walk a character that is a word of its own, with its marks; end, hash, number of pieces."""
     start = i
-    state, block, filled = _SEED, uint64(0), 0
+    state, block, filled = SEED, uint64(0), 0
     while i < stop and i - start < PIECE and data[i] >= 0x80:
-        code, size = _decode(data, i, np.int64(data[i]))
-        kind, script, folded = _properties(classes, fold, code)
+        code, size = decode(data, i, np.int64(data[i]))
+        kind, script, folded = properties(classes, fold, code)
         if i > start and kind not in (MARK, IGNORED):
             break
         if i == start:
             counts[LETTERS + script] += 1
         if kind != IGNORED:
-            state, block, filled = _append_folded(state, block, filled, folded)
+            state, block, filled = append_folded(state, block, filled, folded)
         counts[CHARS] -= size - 1
         i += size
-    return i, _close(state, block), _emit(data, pieces, count, start, i, spaced)
+    return i, close_word(state, block), emit(data, pieces, count, start, i, spaced)
 
 
 @helper
@@ -338,8 +249,8 @@ def _marks(data, i, stop, state, classes, fold, counts, masked, n_masked):  # ty
         b = np.int64(data[i])
         if b >= 0x80 and i > start:
             break
-        code, size = (b, 1) if b < 0x80 else _decode(data, i, b)
-        kind, _, _ = _properties(classes, fold, code)
+        code, size = (b, 1) if b < 0x80 else decode(data, i, b)
+        kind, _, _ = properties(classes, fold, code)
         if kind in (SYMBOL, APOSTROPHE):
             counts[SYMBOLS] += 1
             before = quote
@@ -377,20 +288,20 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
         if b < 0x80:
             kind = np.int64(classes[b]) & CLASS_MASK
             if kind in (SPACE, NEWLINE):
-                count = _spaces(pieces, count, pending)
+                count = spaces(pieces, count, pending)
                 pending = 0
                 i += 1
-                count = _emit(data, pieces, count, i - 1, i, False)
+                count = emit(data, pieces, count, i - 1, i, False)
                 if kind == NEWLINE:
                     counts[LINES] += 1
                     state[QUOTE] = _NONE
                 continue
         else:
-            code, _ = _decode(data, i, b)
-            kind, _, _ = _properties(classes, fold, code)
+            code, _ = decode(data, i, b)
+            kind, _, _ = properties(classes, fold, code)
 
         if pending > 1:
-            count = _spaces(pieces, count, pending - 1)
+            count = spaces(pieces, count, pending - 1)
         spaced = pending > 0
         pending = 0
         if kind in (LETTER, DIGIT):
@@ -401,7 +312,7 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
         else:
             start = i
             i, n_masked = _marks(data, i, stop, state, classes, fold, counts, masked, n_masked)
-            count = _emit(data, pieces, count, start, i, spaced)
+            count = emit(data, pieces, count, start, i, spaced)
             continue
         state[WORD_END] = i
         words[n] = key
@@ -411,7 +322,7 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
             n_masked += 1
 
     if i >= stop:
-        count = _spaces(pieces, count, pending)
+        count = spaces(pieces, count, pending)
         pending = 0
     state[POSITION], state[PENDING] = i, pending
     state[WORDS], state[MASKED], state[PIECE_COUNT] = n, n_masked, count

@@ -150,6 +150,12 @@ def _mark_share(mark: str, column: str) -> Callable[[View], Floats]:
     return measure
 
 
+def _rides_max_tokens(v: View) -> Floats:
+    """Takes two columns: without the size of the answers nothing is known, however it was asked."""
+    share = _mark_share("rides_max_tokens", "max_tokens")(v)
+    return np.where(v.observed("output_tokens") >= LEAST, share, np.nan)
+
+
 def _of_sample(field: str) -> Callable[[View], Floats]:
     def measure(v: View) -> Floats:
         return est.sample_coincidence(v.profiles[f"sample_{field}"], v.sampled)
@@ -357,9 +363,9 @@ SIGNALS: tuple[Signal, ...] = (
         _conversations,
     ),
     Signal(
-        "rides_max_tokens", "harvest", "Fills the answer limit", True, ("max_tokens",),
+        "rides_max_tokens", "harvest", "Fills the answer limit", True, ("max_tokens", "output_tokens"),
         "{value:.0%} of answers fill the limit asked for (typical {typical:.0%}).",
-        _mark_share("rides_max_tokens", "max_tokens"),
+        _rides_max_tokens,
     ),
     Signal(
         "many_choices", "harvest", "Several answers per prompt", True, ("choices",),

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.errors import StoredDataError
+from stillwatch.errors import InputError, StoredDataError
 from stillwatch.profiles.fields import FIELDS, VERSION, Field
 from stillwatch.profiles.table import ProfileTable
 
@@ -21,7 +21,10 @@ _ROWS = 8192  # per row group: bounds the memory of reading and writing
 
 
 def write_profiles(table: ProfileTable, path: Path) -> None:
-    """Write all profiles to ``path``, atomically (the old file stays until the new is complete)."""
+    """Write all profiles to ``path``, atomically (the old file stays until the new is complete).
+
+    Raises ``InputError`` where ``path`` cannot be written.
+    """
     meta = orjson.dumps(
         {
             "version": VERSION,
@@ -29,19 +32,24 @@ def write_profiles(table: ProfileTable, path: Path) -> None:
             "models": {str(key): name for key, name in sorted(table.model_names.items())},
         }
     )
-    schema = pa.schema(
-        [pa.field("account_id", pa.string()), *(pa.field(f.name, _arrow_type(f)) for f in FIELDS)],
-        metadata={_META: meta},
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    schema = _schema().with_metadata({_META: meta})
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with pq.ParquetWriter(partial, schema, compression="zstd", compression_level=1) as writer:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(
+            partial, schema, compression="zstd", compression_level=1, write_page_checksum=True
+        ) as writer:
             for start in range(0, len(table), _ROWS):
                 writer.write_batch(_batch(table, start, schema))
         partial.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write profiles to {path}: {error.strerror or error}",
+            hint="name a file in a folder you may write to",
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.parent.is_dir():
+            partial.unlink(missing_ok=True)
 
 
 def is_profiles(path: Path) -> bool:
@@ -60,7 +68,7 @@ def read_profiles(path: Path) -> ProfileTable:
     Raises ``StoredDataError`` when the file is foreign, damaged or of another version.
     """
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
         meta = orjson.loads((file.schema_arrow.metadata or {})[_META])
     except (KeyError, OSError, pa.ArrowInvalid, orjson.JSONDecodeError) as error:
         raise StoredDataError(
@@ -70,6 +78,11 @@ def read_profiles(path: Path) -> ProfileTable:
     if meta["version"] != VERSION:
         raise StoredDataError(
             f"{path} has profile layout {meta['version']}, this version reads {VERSION}",
+            hint="profile the logs again",
+        )
+    if not file.schema_arrow.remove_metadata().equals(_schema()):
+        raise StoredDataError(
+            f"{path} is damaged: its columns are not those of layout {VERSION}",
             hint="profile the logs again",
         )
     table = ProfileTable(meta["families"])
@@ -83,6 +96,10 @@ def read_profiles(path: Path) -> ProfileTable:
         raise StoredDataError(
             f"{path} is damaged: {error}", hint="profile the logs again"
         ) from error
+    if len(table) != file.metadata.num_rows:
+        raise StoredDataError(
+            f"{path} is damaged: accounts occur twice", hint="profile the logs again"
+        )
     return table
 
 
@@ -94,6 +111,11 @@ def merge_tables(into: ProfileTable, other: ProfileTable, name: str) -> None:
             hint="profile its logs again under the present rules",
         )
     into.merge(other)
+
+
+def _schema() -> pa.Schema:
+    fields = [pa.field(f.name, _arrow_type(f)) for f in FIELDS]
+    return pa.schema([pa.field("account_id", pa.string()), *fields])
 
 
 def _arrow_type(field: Field) -> pa.DataType:

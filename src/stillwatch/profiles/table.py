@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 from stillwatch.profiles.fields import PROFILE, identity
 from stillwatch.profiles.fold import fold
 from stillwatch.profiles.hashing import string_buffers
-from stillwatch.profiles.merge import Profiles, merge
+from stillwatch.profiles.merge import Profiles, as_bytes, merge
 from stillwatch.profiles.requests import Requests
 from stillwatch.profiles.text import TextFeatures
 
 _START = 4096
+_IDENTITY = as_bytes(identity().reshape(1))
 
 
 class ProfileTable:
@@ -86,6 +87,18 @@ class ProfileTable:
         merge(self._records, rows, other.profiles)
         self.model_names |= other.model_names
 
+    def sort(self) -> None:
+        """Order the profiles by account id, in place (a copy would double the memory).
+
+        Which worker met an account first must not show in a result: sums of floats, clusters and
+        the choice of natural groups all depend on the order of accounts in their last digit.
+        """
+        order = sorted(range(len(self)), key=self.account_ids.__getitem__)
+        raw = self.profiles.view(np.uint8).reshape(len(self), PROFILE.itemsize)
+        _permute(raw, np.array(order, dtype=np.int64))
+        self.account_ids = [self.account_ids[row] for row in order]
+        self._rows = {name: row for row, name in enumerate(self.account_ids)}
+
     def rows(self, account_ids: pa.Array) -> npt.NDArray[np.int64]:
         """Row of each id, shape (n,); ids not seen before get an identity profile."""
         encoded = pc.dictionary_encode(account_ids)
@@ -103,12 +116,28 @@ class ProfileTable:
         if n > self._records.size:
             # Pages that were never written cost nothing, so spare capacity is free.
             larger = np.empty(max(n, 2 * self._records.size, _START), dtype=PROFILE)
-            larger[:used] = self._records[:used]
+            as_bytes(larger)[:used] = as_bytes(self._records)[:used]
             self._records = larger
-        self._records[used:n] = identity()
+        as_bytes(self._records)[used:n] = _IDENTITY
 
     def _remember_models(self, models: pa.Array, requests: Requests) -> None:
         hashes, first = np.unique(requests.hashes[:, 0], return_index=True)
         for key, row in zip(hashes.tolist(), first.tolist(), strict=True):
             if key and key not in self.model_names:
                 self.model_names[key] = models[row].as_py()
+
+
+def _permute(rows: npt.NDArray[np.uint8], order: npt.NDArray[np.int64]) -> None:
+    """``rows[i], ... = rows[order[i]], ...`` with one spare row: follows each cycle once."""
+    source = order.tolist()
+    for start, first in enumerate(source):
+        if first in (start, -1):
+            continue
+        spare = rows[start].copy()
+        at, following = start, first
+        while following != start:
+            rows[at] = rows[following]
+            source[at] = -1  # in place
+            at, following = following, source[following]
+        rows[at] = spare
+        source[at] = -1

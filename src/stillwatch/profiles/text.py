@@ -26,6 +26,7 @@ from numba import uint64
 from stillwatch.profiles.embed import FEATURES, SUMS, project
 from stillwatch.profiles.hashing import allocating_kernel, kernel, mix64, string_buffers
 from stillwatch.profiles.phrases import FamilyTable, find_families
+from stillwatch.profiles.pieces import PIECES
 from stillwatch.profiles.scan import (
     BLOCK,
     CHARS,
@@ -37,7 +38,6 @@ from stillwatch.profiles.scan import (
     MASKS,
     PENDING,
     PIECE_COUNT,
-    PIECES,
     POSITION,
     STATE,
     SYMBOLS,

@@ -13,17 +13,19 @@ Rules
       (full-width Latin, half-width kana) are undone. Digits of all scripts fold to 0-9.
 
 >>> tables = character_tables()
->>> tables.classes[ord("é")] & CLASS_MASK == LETTER, chr(tables.fold[ord("Ｈ")])
-(True, 'h')
+>>> chr(tables.fold[ord("Ｈ")]), int(tables.classes[ord("é")]) & CLASS_MASK == LETTER
+('h', True)
 """
 
-import sys
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+from numba import uint64
+
+from stillwatch.profiles.hashing import helper
 
 SPACE, LETTER, DIGIT, SYMBOL, APOSTROPHE, SOLO, MARK, IGNORED, NEWLINE = range(9)
 """Classes, the low four bits of ``CharacterTables.classes``."""
@@ -31,7 +33,7 @@ CLASS_MASK = 15
 SCRIPT_SHIFT = 4
 
 PLANES = 0x20000
-"""Code points with a table entry; ``beyond`` says what the rest are."""
+"""Code points with a table entry; planes 2 and 3 beyond hold ideographs, the rest symbols."""
 
 SCRIPTS = ("none", "latin", "cyrillic", "cjk", "arabic", "indic", "greek_hebrew", "other")
 """Script names by code."""
@@ -117,7 +119,23 @@ def _folded(char: str) -> str:
     return lower if len(lower) == 1 else char
 
 
-def beyond(code: int) -> int:
-    """Class and script of a code point at or above ``PLANES``: planes 2 and 3 are ideographs."""
-    assert PLANES <= code <= sys.maxunicode
-    return SOLO | 3 << SCRIPT_SHIFT if code < 0x40000 else SYMBOL
+@helper
+def decode(data, i, b):  # type: ignore[no-untyped-def]
+    """Code point and length of the multi-byte character at ``i`` (Arrow guarantees UTF-8)."""
+    if b < 0xE0:
+        return (b & 0x1F) << 6 | (data[i + 1] & 0x3F), 2
+    if b < 0xF0:
+        return (b & 0x0F) << 12 | (data[i + 1] & 0x3F) << 6 | (data[i + 2] & 0x3F), 3
+    high = (b & 0x07) << 18 | (data[i + 1] & 0x3F) << 12
+    return high | (data[i + 2] & 0x3F) << 6 | (data[i + 3] & 0x3F), 4
+
+
+@helper
+def properties(classes, fold, code):  # type: ignore[no-untyped-def]
+    """Class, script and folded form of a code point."""
+    if code < PLANES:
+        c = np.int64(classes[code])
+        return c & CLASS_MASK, c >> SCRIPT_SHIFT, uint64(fold[code])
+    if code < 0x40000:  # planes 2 and 3 hold ideographs
+        return SOLO, 3, uint64(code)
+    return SYMBOL, 0, uint64(code)

@@ -30,7 +30,7 @@ from safetensors.numpy import load_file
 
 from stillwatch.errors import ConfigError
 from stillwatch.profiles.hashing import helper, kernel, mix64
-from stillwatch.profiles.scan import FIXED, PIECE, PIECES
+from stillwatch.profiles.pieces import FIXED, PIECE, PIECES
 
 DIM = 64
 UNIT = 64

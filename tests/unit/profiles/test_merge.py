@@ -139,5 +139,6 @@ def test_exemplars_are_text_of_the_log_cut_at_a_character() -> None:
 
 
 def test_every_field_of_the_record_has_a_merge_rule() -> None:
-    assert PROFILE.names == tuple(f.name for f in FIELDS)
+    assert set(PROFILE.names or ()) == {f.name for f in FIELDS}
+    assert PROFILE.itemsize == sum(PROFILE[f.name].itemsize for f in FIELDS)  # no padding
     assert {f.merge for f in FIELDS} == {"sum", "min", "max", "sample", "tally"}

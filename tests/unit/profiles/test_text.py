@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rules
-from stillwatch.profiles.scan import PIECES
+from stillwatch.profiles.pieces import PIECES
 from stillwatch.profiles.sketch import PADDING
 from stillwatch.profiles.text import TextFeatures, TextKernel
 from stillwatch.profiles.words import DIM, WordVectors

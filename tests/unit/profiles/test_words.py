@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from stillwatch.errors import ConfigError
 from stillwatch.profiles import words as words_module
-from stillwatch.profiles.scan import PIECES
+from stillwatch.profiles.pieces import PIECES
 from stillwatch.profiles.words import SPACE_MARK, UNIT, WordVectors, encode, token_model
 
 MODEL = token_model()

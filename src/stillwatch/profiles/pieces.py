@@ -1,0 +1,93 @@
+"""Word hashes and pieces, built while the text is walked: the leaves of ``scan``.
+
+A *word hash* grows by folded bytes, eight at a time, so that it does not matter in how many steps
+they come. A *piece* is a stretch of raw text that has a token vector (see ``words``); it is kept
+as a hash of its bytes and where it stands, not as text.
+"""
+
+import numpy as np
+from numba import uint64
+
+from stillwatch.profiles.hashing import helper, kernel, load_bytes, mix64
+
+PIECES = 4096
+"""Entries of a piece buffer."""
+PIECE = 48
+"""Most bytes of a piece, checked before each character (of at most four bytes)."""
+FIXED = 272
+"""Pieces whose key is a row number, with size 0: 0-127 an ASCII character, 128-255 the same after
+a space, 256 + n a run of n + 1 spaces. All other keys are hashes."""
+_SPACES = 16  # spaces per piece
+_MOST_SPACES = 64  # a longer run counts as this many
+
+SEED = np.uint64(0x8EBC6AF09C88C6E3)
+"""Word hash of no bytes."""
+_RAW = np.uint64(0x589965CC75374CC3)
+_STEP = np.uint64(0x9FB21C651E98DF25)
+
+
+@helper
+def append(state, block, filled, text, size):  # type: ignore[no-untyped-def]
+    """Append ``size`` (1 to 8) bytes to a word hash that holds ``filled`` (0 to 7) in ``block``."""
+    shift = uint64(8 * filled)
+    block |= text << shift
+    filled += size
+    if filled >= 8:
+        state = (state ^ block) * _STEP
+        state ^= state >> uint64(32)
+        block = (text >> uint64(1)) >> (uint64(63) - shift)
+        filled -= 8
+    return state, block, filled
+
+
+@helper
+def append_folded(state, block, filled, code):  # type: ignore[no-untyped-def]
+    """Append a folded code point: one byte if ASCII, else three of seven bits each."""
+    if code < uint64(0x80):
+        return append(state, block, filled, code, 1)
+    spread = code & uint64(0x7F) | (code << uint64(1)) & uint64(0x7F00)
+    spread |= (code << uint64(2)) & uint64(0x7F0000)
+    return append(state, block, filled, spread | uint64(0x808080), 3)
+
+
+@helper
+def close_word(state, block):  # type: ignore[no-untyped-def]
+    """The finished hash of a word."""
+    return mix64((state ^ block) * _STEP)
+
+
+@kernel
+def spaces(pieces, count, run):  # type: ignore[no-untyped-def]
+    """Emit a run of spaces that no piece takes as its prefix; the new number of pieces."""
+    run = min(run, _MOST_SPACES)
+    while run > 0:
+        part = min(run, _SPACES)
+        pieces[count, 0] = uint64(256 + part - 1)
+        pieces[count, 2] = uint64(0)
+        count += 1
+        run -= part
+    return count
+
+
+@helper
+def emit(data, pieces, count, start, stop, spaced):  # type: ignore[no-untyped-def]
+    """Emit ``data[start:stop]`` as a piece; the new number of pieces.
+
+    One ASCII character has a fixed row, anything else is known by the hash of its bytes.
+    """
+    size = stop - start
+    if size == 1:
+        pieces[count, 0] = uint64(data[start]) | uint64(128 if spaced else 0)
+        pieces[count, 2] = uint64(0)
+        return count + 1
+    tagged = uint64(size) | uint64(256 if spaced else 0)
+    key = _RAW ^ (tagged << uint64(32))
+    i = start
+    while stop - i > 8:
+        key = (key ^ load_bytes(data, i, 8)) * _STEP
+        key ^= key >> uint64(32)
+        i += 8
+    pieces[count, 0] = mix64((key ^ load_bytes(data, i, stop - i)) * _STEP)
+    pieces[count, 1] = uint64(start)
+    pieces[count, 2] = tagged
+    return count + 1
