@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from common import data_folder, stillwatch
 
+from common import data_folder, stillwatch
 from stillwatch.evaluation import evaluate
 from stillwatch.logs.schema import EVENTS_SCHEMA, LABELS_SCHEMA
 

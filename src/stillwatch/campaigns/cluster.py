@@ -4,6 +4,8 @@ Components of a graph of evidence chain: A with B by scaffold, B with C by addre
 (Traag et al. 2019, networkit's implementation) cuts such chains where links are thin.
 """
 
+from itertools import pairwise
+
 import networkit as nk
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +56,7 @@ def propose(n: int, links: Links, least: int) -> list[Ints]:
         labels = cluster(n, links.at_least(least_weight), least=least, gamma=gamma)
         order = np.argsort(labels, kind="stable")
         bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, stop in pairwise(bounds.tolist()):
             members = np.sort(order[start:stop])
             proposed.setdefault(members.tobytes(), members)
     return list(proposed.values())

@@ -1,4 +1,4 @@
-"""Cohesion: is a group of accounts one job, or many people with something in common?
+"""Cohesion: one job, or many people with something in common.
 
 Accounts of one job draw from one pool of prompts: each is like any other in what it asks and
 when, and the pool is shared out, so that nobody repeats a sister's prompt. People who share a

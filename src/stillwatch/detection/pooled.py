@@ -1,4 +1,4 @@
-"""The test of a group: one job, or people with something in common?
+"""The test of a group: one job, or people with something in common.
 
 A hundred accounts that each look a little odd in the same way look very odd together. But so do
 the members of any natural group (one campus, one framework, one class): their oddities are
@@ -8,7 +8,7 @@ they share the prompts out. The yardstick is natural groups of the same log: acc
 one common key, whatever the key.
 
     index    sum of facets, in spreads of natural groups of the same size
-    p-value  its upper tail; a sum of bounded facets is close to normal
+    p-value  its upper tail; a sum of bounded facets is close to normal.
 """
 
 from dataclasses import dataclass

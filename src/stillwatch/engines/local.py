@@ -19,6 +19,9 @@ from stillwatch.profiles.table import ProfileTable
 from stillwatch.profiles.text import TextKernel
 from stillwatch.profiles.words import WordVectors
 
+BATCH_ROWS = 16_384
+"""Events per batch: small enough that a batch stays in cache between measuring and folding."""
+
 Progress = Callable[[int], None]
 """Called with the number of events folded since the last call."""
 

@@ -180,6 +180,7 @@ def _keyed() -> tuple[Field, ...]:
 
 FIELDS: tuple[Field, ...] = (*_scalars(), *_vectors(), *_keyed())
 
+
 def _wide_first(field: Field) -> int:
     return -np.dtype(field.dtype).itemsize
 

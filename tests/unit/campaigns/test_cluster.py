@@ -88,8 +88,12 @@ def test_the_order_of_accounts_does_not_change_the_clusters(order: list[int]) ->
     profiles = accounts(60)
     share_scaffold(profiles, np.arange(6), 1)
     share_scaffold(profiles, np.arange(10, 15), 2)
-    labels = cluster(60, link(collect(profiles, None, 0.5), 5.0, np.ones(60, bool)), least=3, gamma=0.3)
-    moved = cluster(60, link(collect(profiles[order], None, 0.5), 5.0, np.ones(60, bool)), least=3, gamma=0.3)
+    labels = cluster(
+        60, link(collect(profiles, None, 0.5), 5.0, np.ones(60, bool)), least=3, gamma=0.3
+    )
+    moved = cluster(
+        60, link(collect(profiles[order], None, 0.5), 5.0, np.ones(60, bool)), least=3, gamma=0.3
+    )
     back = np.empty(60, dtype=np.int64)
     back[order] = moved
     groups = {frozenset(np.flatnonzero(labels == c).tolist()) for c in set(labels.tolist()) - {-1}}
