@@ -1,5 +1,7 @@
 """What the benchmarks share: where data lies, running the command line, tables."""
 
+import argparse
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench" / "data"
@@ -54,3 +57,30 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def arguments(doc: str | None, **defaults: int) -> argparse.Namespace:
+    """Parse ``--json`` and one whole number per default."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true")
+    for name, value in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    return parser.parse_args()
+
+
+def emit(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result as JSON or as Markdown."""
+    print(json.dumps(result) if as_json else markdown(result))
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The table of a result; counts (hits, total) become hits/total."""
+    if "skipped" in result:
+        return f"Skipped: {result['skipped']}."
+
+    def cell(value: Any) -> Any:
+        return "/".join(map(str, value)) if isinstance(value, tuple | list) else value
+
+    return table(result["head"], [[cell(value) for value in row] for row in result["rows"]])

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from common import data_folder
 from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rules
 from stillwatch.profiles.text import TextKernel
 from stillwatch.profiles.words import DIM, WordVectors
@@ -203,6 +204,27 @@ def fidelity(folder: Path) -> dict[str, Any]:
                 "min": round(float(part.min()), 4),
             }
     return out
+
+
+def rows() -> dict[str, Any]:
+    """The figures as one table, for the page of results."""
+    result = speeds(40_000, 7)
+    found: list[list[Any]] = [
+        [name, "; ".join(f"{key} {value}" for key, value in result[name].items())]
+        for name in ("scan", "embedding", "all")
+    ]
+    if folder := data_folder():
+        found += [
+            [
+                f"cosine to the model's own vectors, {source}",
+                "; ".join(f"{k} {v}" for k, v in values.items()),
+            ]
+            for source, values in fidelity(folder).items()
+        ]
+    return {
+        "head": ("what", f"{result['prompts']} prompts of {result['mean_bytes']} bytes"),
+        "rows": found,
+    }
 
 
 def main() -> None:

@@ -77,15 +77,6 @@ def mean_log2(histogram: npt.NDArray[np.uint32]) -> Floats:
     return ratio(histogram @ _BIN_LOG2, histogram.sum(axis=1))
 
 
-def spread_log2(histogram: npt.NDArray[np.uint32]) -> Floats:
-    """Standard deviation of log2(size), NaN below 2 events."""
-    n = histogram.sum(axis=1)
-    mean = ratio(histogram @ _BIN_LOG2, n)
-    second = ratio(histogram @ _BIN_LOG2**2, n)
-    variance = (second - mean**2) * ratio(n, n - 1.0, 1)
-    return np.sqrt(np.maximum(variance, 0), where=~np.isnan(variance), out=variance)
-
-
 _BIN_LOG2 = (np.arange(BINS) + 0.5) / 2
 
 

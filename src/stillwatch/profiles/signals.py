@@ -51,11 +51,6 @@ class Reference:
         """The same as one integer."""
         return sum(1 << bit for bit in self.tactic_bits)
 
-    @property
-    def capability_bits(self) -> list[int]:
-        """Bits of all other families."""
-        return [bit for bit, name in enumerate(self.families) if name not in self.tactics]
-
     @classmethod
     def learn(
         cls,
@@ -224,17 +219,9 @@ def _tactic_mass(v: View) -> Floats:
     return v.family_share(v.reference.tactic_bits, np.sum)
 
 
-def _capability(v: View) -> Floats:
-    return v.family_share(v.reference.capability_bits, np.max)
-
-
 def _output_size(v: View) -> Floats:
     known = v.observed("output_tokens") >= LEAST
     return np.where(known, est.mean_log2(v.profiles["output_hist"]), np.nan)
-
-
-def _length_spread(v: View) -> Floats:
-    return v.enough(est.spread_log2(v.profiles["words_hist"]))
 
 
 def _pivot(v: View) -> Floats:
@@ -329,16 +316,6 @@ SIGNALS: tuple[Signal, ...] = (
         "What it asks lies far from ordinary traffic "
         "(squared MMD {value:.3f}; typical {typical:.3f}).",
         _distance,
-    ),
-    Signal(
-        "capability", "content", "Concentrated on one capability", True, (),
-        "{value:.0%} of its prompts target one capability (typical {typical:.0%}).",
-        _capability,
-    ),
-    Signal(
-        "length_spread", "content", "Uniform prompt lengths", False, (),
-        "Prompts are of uniform length (spread {value:.2f} octaves; typical {typical:.2f}).",
-        _length_spread,
     ),
     Signal(
         "tactic_share", "tactic", "Words of an extraction tactic", True, (),
