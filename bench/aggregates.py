@@ -12,12 +12,12 @@ import duckdb
 import polars as pl
 
 SQL = """
-select account_id, count(*), min(timestamp), max(timestamp), count(distinct prompt),
+select account_id, count(*), epoch_us(min(timestamp)), epoch_us(max(timestamp)), count(distinct prompt),
   avg(length(prompt)), stddev(length(prompt)), count(distinct model), count(distinct client_ip),
   count(distinct user_agent), avg(input_tokens), avg(output_tokens), avg(temperature),
   avg(case when turn = 0 then 1 else 0 end), count(distinct conversation_id),
   avg(case when logprobs then 1 else 0 end), count(distinct substring(prompt, 1, 40)),
-  count(distinct hour(timestamp))
+  count(distinct (epoch_us(timestamp) // 3600000000) % 24)
 from read_parquet(?) group by account_id
 """
 

@@ -8,7 +8,7 @@ they share the prompts out. The yardstick is natural groups of the same log: acc
 one common key, whatever the key.
 
     index    sum of facets, in spreads of natural groups of the same size
-    p-value  its upper tail; a sum of bounded facets is close to normal.
+    p-value  its upper tail, by Student's t: the spread is estimated from few groups.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,8 @@ _NATURAL = 300  # natural groups used as yardstick, at most
 _MEMBERS = 200  # members of a natural group that are looked at, at most
 _LEAST = 4
 _FEWEST = 20  # natural groups without which nothing can be said
-_CLASSES = 4  # of size, in the regression of the spread
+_CLASSES = 4  # of size, in the regression of the spread, at most
+_PER_CLASS = 25  # natural groups; fewer per class make the spread a matter of luck
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def group_test(
     if cored.any() and null.size >= _FEWEST:
         tail = _Tail.fit(null, _sizes(natural))
         index[cored] = tail.deviates(_index(spreads[cored]), _sizes(groups)[cored])
-        p_values[cored] = stats.norm.sf(index[cored])
+        p_values[cored] = stats.t.sf(index[cored], null.size / _CLASSES)
     return GroupTest(figures, spreads, index, p_values, yardstick)
 
 
@@ -106,12 +107,13 @@ class _Tail:
     def fit(cls, index: Floats, sizes: Floats) -> "_Tail":
         """Regress squared robust spreads on 1/size over size classes, both parts at least 0."""
         centre = float(np.median(index))
-        classes = np.array_split(np.argsort(sizes, kind="stable"), _CLASSES)
+        n = int(np.clip(sizes.size // _PER_CLASS, 1, _CLASSES))
+        classes = np.array_split(np.argsort(sizes, kind="stable"), n)
         inverse = np.array([np.mean(1 / sizes[c]) for c in classes])
         squared = np.array(
             [(1.4826 * np.median(np.abs(index[c] - np.median(index[c])))) ** 2 for c in classes]
         )
-        design = np.column_stack([np.ones(_CLASSES), inverse])
+        design = np.column_stack([np.ones(n), inverse])
         (shared, single), _ = nnls(design, squared)
         return cls(centre, max(float(shared), 0.25 * float(squared.min())), float(single))
 

@@ -19,8 +19,8 @@ from stillwatch.profiles.table import ProfileTable
 from stillwatch.profiles.text import TextKernel
 from stillwatch.profiles.words import WordVectors
 
-BATCH_ROWS = 16_384
-"""Events per batch: small enough that a batch stays in cache between measuring and folding."""
+SLICE = 16_384
+"""Events measured at a time: they stay in cache between measuring and folding."""
 
 Progress = Callable[[int], None]
 """Called with the number of events folded since the last call."""
@@ -49,10 +49,12 @@ class LocalEngine:
             kernel = getattr(local, "kernel", None)
             if kernel is None:
                 kernel = local.kernel = TextKernel(self.families, WordVectors())
-            text = kernel.features(batch.column("prompt"))
-            columns = requests(batch)
-            with lock:
-                table.add(batch, columns, text)
+            for start in range(0, batch.num_rows, SLICE):
+                part = batch.slice(start, SLICE)
+                text = kernel.features(part.column("prompt"))
+                columns = requests(part)
+                with lock:
+                    table.add(part, columns, text)
             return int(batch.num_rows)
 
         workers = self.workers or os.cpu_count() or 1
