@@ -37,6 +37,8 @@ def _prefix48(data: np.ndarray, start: int, stop: int) -> int:
             double = i + 1 < stop and data[i + 1] == 58
             if (double and gap) or (not double and (i == start or i + 1 == stop)):
                 return -1
+            if i > start and data[i - 1] == 58:  # a third colon in a row
+                return -1
             gap |= double
             i += 2 if double else 1
             continue
