@@ -87,7 +87,7 @@ def group_test(
     if cored.any() and null.size >= _FEWEST:
         tail = _Tail.fit(null, _sizes(natural))
         index[cored] = tail.deviates(_index(spreads[cored]), _sizes(groups)[cored])
-        p_values[cored] = stats.t.sf(index[cored], null.size / _CLASSES)
+        p_values[cored] = stats.t.sf(index[cored], null.size - 1)
     return GroupTest(figures, spreads, index, p_values, yardstick)
 
 

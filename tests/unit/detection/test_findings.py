@@ -34,7 +34,7 @@ def narrator(exempt_job: bool = False) -> Narrator:
         exempt,
         tuple(f.name for f in FAMILIES),
         tuple(f.name for f in FAMILIES if f.kind == "tactic"),
-        DetectionOptions(fdr=0.3),
+        DetectionOptions(fdr=0.1),
     )
     ids = [f"acct-{i}" for i in range(n)]
     why = ["authorised use: benchmarking" if e else None for e in exempt]

@@ -18,7 +18,7 @@ from tests.support import event
 
 FAMILIES = load_families(shipped_rules() / "phrases")
 TACTICS = tuple(family.name for family in FAMILIES if family.kind == "tactic")
-OPTIONS = DetectionOptions(fdr=0.3)
+OPTIONS = DetectionOptions(fdr=0.1)
 
 
 def judged(
