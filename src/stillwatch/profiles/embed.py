@@ -18,6 +18,7 @@ Rules
 """
 
 import numpy as np
+from numba import uint64
 
 from stillwatch.profiles.hashing import kernel
 from stillwatch.profiles.words import DIM
@@ -102,7 +103,7 @@ def _waves(sums, out):  # type: ignore[no-untyped-def]
 def project(total, sums, unit, fourier):  # type: ignore[no-untyped-def]
     """Unit vector f32 (DIM,) and Fourier features i16 (FEATURES,) of a sum i64 (DIM,), in place.
 
-    Returns the topic code (0 for a zero sum). ``sums`` f32 (SUMS,) is room to work in.
+    Returns the topic code and the signs of the frequencies' projections (0 and 0 for a zero sum). ``sums`` f32 (SUMS,) is room to work in.
     """
     some = _unit_vector(total, unit)
     for f in range(SUMS):
@@ -113,7 +114,10 @@ def project(total, sums, unit, fourier):  # type: ignore[no-untyped-def]
             sums[f] += x * _PROJECTIONS[d, f]
     _waves(sums, fourier)
     code = 0
+    signs = uint64(0)
     if some:
         for b in range(TOPIC_BITS):
             code |= int(sums[FREQUENCIES + b] > _ZERO) << b
-    return np.uint16(code)
+        for f in range(FREQUENCIES):
+            signs |= uint64(sums[f] > _ZERO) << uint64(f)
+    return np.uint16(code), signs

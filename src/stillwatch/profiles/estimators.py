@@ -138,23 +138,28 @@ def sample_coincidence(values: npt.NDArray[np.generic], sizes: npt.NDArray[np.in
 
 @njit(nogil=True, cache=True)
 def _wording(shingles, prompts, sizes, share, least, similarity, keys, counts):  # type: ignore[no-untyped-def]
-    """Count shingles over the different prompts of each sample in a small hash table."""
+    """Count shingles over all events and over the different prompts of each sample.
+
+    Similarity is taken over pairs of events that differ in prompt: chance of a pair, so that it
+    does not depend on how often each prompt came.
+    """
     width = keys.shape[1]
-    slots = 1024  # at least twice the most shingles a sample can hold
+    slots = 2048  # at least twice the most shingles a sample can hold
     table = np.zeros(slots, np.uint32)
     seen = np.zeros(slots, np.int64)
+    different = np.zeros(slots, np.int64)
     filled = np.empty(SAMPLE * SKETCH, np.int64)
     for p in range(sizes.size):
-        used = different = 0
-        held = 0.0
-        for a in range(sizes[p]):
-            repeat = False
-            for b in range(a):
-                if prompts[p, a] == prompts[p, b]:
-                    repeat = True
-                    break
-            if repeat:
-                continue
+        n = sizes[p]
+        used = prompts_n = 0
+        shared = held = 0.0
+        for a in range(n):
+            equal = before = 0
+            for b in range(n):
+                same = int(prompts[p, a] == prompts[p, b])
+                equal += same
+                before += same * int(b < a)
+            prompts_n += int(before == 0)
             size = 0
             for s in range(SKETCH):
                 shingle = shingles[p, a, s]
@@ -169,19 +174,18 @@ def _wording(shingles, prompts, sizes, share, least, similarity, keys, counts): 
                     filled[used] = at
                     used += 1
                 seen[at] += 1
-            if size:
-                different += 1
-                held += size
-        needed = max(least, int(np.ceil(share * different)))
-        shared = 0.0
+                different[at] += int(before == 0)
+            shared -= (equal - 1) * size
+            held += (n - equal) * size
+        needed = max(least, int(np.ceil(share * prompts_n)))
         for f in range(used):
-            count = seen[filled[f]]
-            shared += count * (count - 1)
-            if count >= needed:
-                _keep(keys[p], counts[p], table[filled[f]], count, width)
-            seen[filled[f]] = 0
-        if different >= 2:
-            similarity[p] = shared / (different - 1) / held
+            at = filled[f]
+            shared += seen[at] * (seen[at] - 1)
+            if different[at] >= needed:
+                _keep(keys[p], counts[p], table[at], different[at], width)
+            seen[at] = different[at] = 0
+        if held > 0:
+            similarity[p] = shared / held
 
 
 @njit(nogil=True, cache=True)

@@ -108,6 +108,10 @@ def _sample_slot(profile, key: int) -> int:  # type: ignore[no-untyped-def]
         profile.sample_words[j] = profile.sample_words[j - 1]
         profile.sample_output[j] = profile.sample_output[j - 1]
         profile.sample_topic[j] = profile.sample_topic[j - 1]
+        profile.sample_meaning[j] = profile.sample_meaning[j - 1]
+        profile.sample_style[j] = profile.sample_style[j - 1]
+        profile.sample_system[j] = profile.sample_system[j - 1]
+        profile.sample_marks[j] = profile.sample_marks[j - 1]
         for s in range(SKETCH):
             profile.sample_shingles[j, s] = profile.sample_shingles[j - 1, s]
     for j in range(EXEMPLARS - 1, slot, -1):
@@ -153,6 +157,7 @@ def fold(  # type: ignore[no-untyped-def]
     marks,
     hashes,
     tokens,
+    styles,
     data,
     offsets,
     prompt,
@@ -167,6 +172,7 @@ def fold(  # type: ignore[no-untyped-def]
     shingles,
     embedding,
     topic,
+    meaning,
     fourier,
 ) -> None:
     """Add n events to ``table[rows[i]]``; array shapes as in ``Requests`` and ``TextFeatures``."""
@@ -240,6 +246,10 @@ def fold(  # type: ignore[no-untyped-def]
         p.sample_words[slot] = words[i]
         p.sample_output[slot] = tokens[i, 1]
         p.sample_topic[slot] = topic[i]
+        p.sample_meaning[slot] = meaning[i]
+        p.sample_style[slot] = styles[i]
+        p.sample_system[slot] = hashes[i, 7]
+        p.sample_marks[slot] = marks[i]
         for s in range(SKETCH):
             p.sample_shingles[slot, s] = shingles[i, s]
         if slot < EXEMPLARS:

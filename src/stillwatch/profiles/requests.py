@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import uint32, uint64
 
 from stillwatch.profiles.fields import MARKS, OBSERVED
-from stillwatch.profiles.hashing import hash_strings
+from stillwatch.profiles.hashing import hash_strings, kernel, mix64
 from stillwatch.profiles.network import hash_networks
 
 HASHED = (
@@ -20,6 +21,12 @@ HASHED = (
     "user_agent", "system_prompt",
 )  # fmt: skip
 """Columns of ``Requests.hashes``, in order; the network of ``client_ip`` is appended last."""
+
+SETTINGS = (
+    "operation", "max_tokens", "temperature", "top_p", "choices", "logprobs", "reasoning",
+    "response_format", "tools", "stream",
+)  # fmt: skip
+"""Columns that make up the style of a request."""
 
 READ = frozenset(
     {"event_id", "timestamp", "account_id", "model", "prompt", "credential_id", "organization_id"}
@@ -45,6 +52,8 @@ class Requests:
     """Shape (n, len(HASHED) + 1); 0 where null."""
     tokens: npt.NDArray[np.int32]
     """Shape (n, 2): input and output tokens; -1 where null."""
+    styles: npt.NDArray[np.uint32]
+    """Hash of the settings (``SETTINGS``): one tool leaves one style."""
 
 
 def requests(batch: pa.RecordBatch) -> Requests:
@@ -69,7 +78,38 @@ def requests(batch: pa.RecordBatch) -> Requests:
         marks=_marks(columns, n, tokens),
         hashes=hashes,
         tokens=np.ascontiguousarray(tokens),
+        styles=_styles(columns, n),
     )
+
+
+def _styles(columns: dict[str, pa.Array], n: int) -> npt.NDArray[np.uint32]:
+    settings = np.zeros((n, len(SETTINGS)), dtype=np.int64)
+    for i, name in enumerate(SETTINGS):
+        column = columns.get(name)
+        if column is None or column.null_count == n:
+            continue
+        if pa.types.is_floating(column.type):  # 0.7 as a float32 and as a float64 are one setting
+            column = pc.cast(
+                pc.round(pc.multiply(pc.cast(column, pa.float64()), 1000.0)), pa.int64()
+            )
+        if pa.types.is_boolean(column.type):
+            column = pc.cast(column, pa.int8())
+        if pa.types.is_integer(column.type):
+            settings[:, i] = pc.fill_null(column, -1).to_numpy(zero_copy_only=False) + 1
+        else:
+            settings[:, i] = hash_strings(column).view(np.int64)
+    out = np.empty(n, dtype=np.uint32)
+    _mix_settings(settings, out)
+    return out
+
+
+@kernel
+def _mix_settings(settings, out):  # type: ignore[no-untyped-def]
+    for i in range(out.size):
+        state = uint64(0)
+        for j in range(settings.shape[1]):
+            state = mix64(state + uint64(settings[i, j]) + uint64(j))
+        out[i] = uint32(state >> uint64(32))
 
 
 def _hashed(column: pa.Array) -> npt.NDArray[np.uint64]:

@@ -64,6 +64,7 @@ class ProfileTable:
             requests.marks,
             requests.hashes,
             requests.tokens,
+            requests.styles,
             data,
             offsets,
             text.prompt,
@@ -78,6 +79,7 @@ class ProfileTable:
             text.shingles,
             text.embedding,
             text.topic,
+            text.meaning,
             text.fourier,
         )
 

@@ -7,7 +7,7 @@ from stillwatch.profiles.embed import BANDWIDTH, DIM, FEATURES, FOURIER_UNIT, SU
 
 def projected(total: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     unit, fourier = np.zeros(DIM, dtype=np.float32), np.zeros(FEATURES, dtype=np.int16)
-    topic = project(total, np.zeros(SUMS, dtype=np.float32), unit, fourier)
+    topic, _ = project(total, np.zeros(SUMS, dtype=np.float32), unit, fourier)
     return unit, fourier / FOURIER_UNIT, int(topic)
 
 
