@@ -7,7 +7,6 @@ from hypothesis import settings
 
 from tests.support import data_folder
 
-
 # Kernels compile on first use, so the time of a first call says nothing about the code.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")

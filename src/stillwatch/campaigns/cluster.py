@@ -1,7 +1,7 @@
 """Clustering: union-find over links, then Leiden inside large components.
 
-Components of a graph of evidence chain: A with B by scaffold, B with C by address. Leiden
-(Traag et al. 2019, networkit's implementation) cuts such chains where links are thin.
+Components chain: A is like B, B is like C. Leiden (Traag et al. 2019, networkit's
+implementation) cuts such chains where links are thin.
 """
 
 from itertools import pairwise
@@ -11,15 +11,18 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stillwatch.campaigns.compare import Links
+from stillwatch.campaigns.cohesion import agreement
+from stillwatch.campaigns.compare import Floats, Links
+from stillwatch.campaigns.streams import Ints, Streams
 
-Ints = npt.NDArray[np.int64]
-
-LEVELS: tuple[tuple[float, float], ...] = ((6.0, 0.3), (9.0, 0.3), (9.0, 1.0), (12.0, 0.5))
-"""Strengths of evidence (nats) and resolutions at which clusters are proposed."""
+LEVELS: tuple[tuple[str, float], ...] = (
+    ("overlap", 0.5), ("overlap", 0.6), ("overlap", 0.7), ("likeness", 0.3), ("likeness", 0.4),
+)  # fmt: skip
+"""Measures of likeness, and values of them, at which clusters are proposed."""
 
 _LARGE = 8  # components up to this size are left whole
 _SEED = 1
+_HELD = 2  # common shingles that a member holds
 
 
 @njit(nogil=True, cache=True)
@@ -44,46 +47,49 @@ def _components(n, left, right):  # type: ignore[no-untyped-def]
     return parent
 
 
-def propose(n: int, links: Links, least: int) -> list[Ints]:
-    """Clusters of at least ``least`` of ``n`` accounts, at every level, each once.
+def propose(streams: Streams, links: Links, least: int) -> list[Ints]:
+    """Groups of streams that at least ``least`` accounts own, at every level, each once.
 
-    One strength of evidence does not fit all: a loose level joins campaigns that share little, a
-    strict one parts them from the look-alikes that share their cover traffic. Overlapping
-    proposals are settled by their tests.
+    One strength of likeness does not fit all: a loose level joins campaigns whose scaffolds share
+    phrases, a strict one cuts a campaign whose wording varies. Overlapping proposals are settled
+    by their tests.
     """
     proposed: dict[bytes, Ints] = {}
-    for least_weight, gamma in LEVELS:
-        labels = cluster(n, links.at_least(least_weight), least=least, gamma=gamma)
+    for measure, value in LEVELS:
+        weight = getattr(links, measure)
+        kept = weight >= value
+        labels = cluster(len(streams), links.left[kept], links.right[kept], weight[kept], least)
         order = np.argsort(labels, kind="stable")
         bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
         for start, stop in pairwise(bounds.tolist()):
             members = np.sort(order[start:stop])
-            proposed.setdefault(members.tobytes(), members)
+            members = members[agreement(streams, members) >= _HELD]  # no chains: one scaffold
+            if np.unique(streams.owner[members]).size >= least:
+                proposed.setdefault(members.tobytes(), members)
     return list(proposed.values())
 
 
-def cluster(n: int, links: Links, *, least: int, gamma: float) -> Ints:
-    """Cluster number of each of ``n`` accounts, -1 for none, shape (n,).
+def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints:
+    """Cluster number of each of ``n`` streams, -1 for none, shape (n,).
 
-    ``least`` is the smallest cluster kept, ``gamma`` Leiden's resolution (higher cuts more; at 1,
-    plain modularity, even one homogeneous group may be cut, because pairs are compared
-    sparsely). Numbers are dense and ordered by the first member, the same on every run.
+    ``least`` is the smallest cluster kept. Numbers are dense and ordered by the first member, the
+    same on every run.
     """
-    labels = _components(n, links.left, links.right)
+    labels = _components(n, left, right)
     sizes = np.bincount(labels, minlength=n)
     large = sizes[labels] > _LARGE
     if large.any():
-        labels = np.where(large, n + _leiden(n, links, large, gamma), labels)
+        labels = np.where(large, n + _leiden(n, left, right, weight, large), labels)
     return _dense(labels, least)
 
 
-def _leiden(n: int, links: Links, inside: npt.NDArray[np.bool_], gamma: float) -> Ints:
+def _leiden(n: int, left: Ints, right: Ints, weight: Floats, inside: npt.NDArray[np.bool_]) -> Ints:
     nk.setSeed(_SEED, useThreadId=False)
     nk.setNumberOfThreads(1)  # parallel moves would depend on timing
-    chosen = inside[links.left]
-    pairs = (links.left[chosen].astype(np.uint64), links.right[chosen].astype(np.uint64))
-    graph = nk.GraphFromCoo((links.weight[chosen], pairs), n=n, weighted=True)
-    algorithm = nk.community.ParallelLeiden(graph, iterations=2, randomize=False, gamma=gamma)
+    chosen = inside[left]
+    pairs = (left[chosen].astype(np.uint64), right[chosen].astype(np.uint64))
+    graph = nk.GraphFromCoo((weight[chosen], pairs), n=n, weighted=True)
+    algorithm = nk.community.ParallelLeiden(graph, iterations=3, randomize=False)
     algorithm.run()
     return np.asarray(algorithm.getPartition().getVector(), dtype=np.int64)
 

@@ -1,155 +1,181 @@
 """Cohesion: one job, or many people with something in common.
 
-Accounts of one job draw from one pool of prompts: each is like any other in what it asks and
-when, and the pool is shared out, so that nobody repeats a sister's prompt. People who share a
-framework, a campus or a class each have topics and habits of their own; strangers who run one
-benchmark repeat the same prompts. All figures compare events of *different* accounts with events
-of the *same* account, so they do not depend on volume or on how odd the group is as a whole.
+Accounts of one job draw from one pool of prompts: each is like any other in what it asks, when
+and with which settings, and the pool is shared out, so that nobody repeats a sister's prompt.
+People who share a framework, a campus or a class each have topics, hours and settings of their
+own; strangers who run one benchmark repeat the same prompts.
 
-What cover traffic dilutes is restored by looking at core events: sampled events that hold the
-shingles which the group's skeletons share.
+Only the events of the group's streams are looked at: what cover traffic dilutes is undone.
+
+A *unity* compares accounts by an analysis of variance: minus the log of the intraclass
+correlation (Fisher 1925), the share of the variance that lies between accounts. It is high when
+accounts are exchangeable and 0 when each is itself, whatever their number and volume.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, uint64
 
-from stillwatch.profiles.estimators import sampled, wording
-from stillwatch.profiles.fields import FOURIER_UNIT, SAMPLE
+from stillwatch.campaigns.streams import Ints, Streams, spans
+from stillwatch.profiles.estimators import sampled
+from stillwatch.profiles.hashing import mix64
 from stillwatch.profiles.merge import Profiles
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
-NAMES = (
-    "locality", "overlap", "breadth", "core_tactic", "core_share",
-    "content_unity", "hour_unity", "day_unity", "length_unity", "marks_unity", "model_unity",
+FACETS: tuple[tuple[str, str], ...] = (
+    ("accounts", "log of the number of accounts"),
+    ("depth", "log of the scaffolded prompts sampled per account"),
+    ("repeats", "share of scaffolded requests that repeat the account's own earlier prompt"),
+    ("overlap", "share of scaffolded prompts that occur at a second account: sharded jobs have none"),
+    ("content_unity", "unity of what is asked"),
+    ("hour_unity", "unity of the hours of the day"),
+    ("settings_unity", "unity of the request settings"),
+    ("system_unity", "unity of the system prompt"),
+    ("one_style", "log of the share of the most frequent request settings"),
+    ("tactics", "extraction tactics whose words a scaffolded prompt holds, on average"),
+    ("evenness", "minus the variation of scaffolded volume over the accounts"),
+    ("length", "mean log of the words of a scaffolded prompt"),
+    ("output", "mean log of the answer's tokens"),
 )  # fmt: skip
-"""Columns of ``cohesion``, in order."""
+"""What is measured on a group, with its meaning."""
 
-_MEMBERS = 128  # members looked at, at most: pairs grow with the square
-_CORE_KEYS = 64
-_HELD = 0.3  # share of the members whose skeletons must hold a core shingle
+NAMES: tuple[str, ...] = tuple(name for name, _ in FACETS)
+
+_MEMBERS = 96  # accounts looked at, at most: a larger group is judged by its first
+_COMMON = 0.3  # share of a group's streams from which a shingle is common
+_ALIKE = 0.01  # share of variance between accounts below which they count as exchangeable
+_HOUR_US = 3_600_000_000
 
 
-def cohesion(profiles: Profiles, groups: list[Ints], tactic_mask: int) -> Floats:
-    """Cohesion figures of each group (rows of ``profiles``), shape (len(groups), len(NAMES)).
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Scaffolded events of one group, a prompt counted once per account."""
 
-    locality       log of same-account over cross-account chance that two core events share a
-                   topic; about 0 for one pool, high for people with topics of their own
-    overlap        share of core events whose prompt another member sent too
-    breadth        -log of the cross-account chance; how many topics the pool covers
-    core_tactic    mean number of extraction tactics whose words a core event holds
-    core_share     share of the members' sampled events that are core
-    *_unity        cross-account over same-account agreement in content, hours of activity, days,
-                   prompt lengths, request settings and models; about 1 for one pool
+    account: Ints
+    """Number of the account within the group, ascending."""
+    row: Ints
+    """Row of the account."""
+    slot: Ints
+    """Place in the account's sample."""
+    requests: int
+    """Events before repeated prompts were dropped."""
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts there are."""
+        return int(self.account[-1]) + 1
+
+
+def core(profiles: Profiles, streams: Streams, group: Ints) -> Core:
+    """The scaffolded events of a group of streams, of its first ``_MEMBERS`` accounts."""
+    row, slot = streams.events(group)
+    owners = np.unique(row)[:_MEMBERS]
+    inside = row <= owners[-1]
+    row, slot = row[inside], slot[inside]
+    account = np.searchsorted(owners, row)
+    prompt = profiles["sample_prompt"][row, slot].astype(np.int64)
+    _, first = np.unique(account << 32 | prompt, return_index=True)
+    return Core(account[first], row[first], slot[first], row.size)
+
+
+def agreement(streams: Streams, group: Ints) -> Ints:
+    """How many common shingles each stream of a group holds.
+
+    Common are shingles that three in ten of the group's streams hold.
     """
-    out = np.full((len(groups), len(NAMES)), np.nan)
-    for g, members in enumerate(groups):
-        part = profiles[members[:_MEMBERS]]
-        out[g, :5] = _core(part, tactic_mask)
-        out[g, 5:] = _unities(part)
+    sizes = streams.key_starts[group + 1] - streams.key_starts[group]
+    at = spans(streams.key_starts[group], sizes)
+    member = np.repeat(np.arange(group.size), sizes)
+    _, which, holders = np.unique(streams.keys[at], return_inverse=True, return_counts=True)
+    common = (holders >= _COMMON * group.size)[which]
+    return np.bincount(member[common], minlength=group.size)
+
+
+def cohesion(profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int) -> Floats:
+    """Facets of each group of streams, shape (len(groups), len(FACETS)); NaN where not observed."""
+    out = np.full((len(groups), len(FACETS)), np.nan)
+    for number, group in enumerate(groups):
+        events = core(profiles, streams, group)
+        out[number, :2] = np.log(events.accounts), np.log(events.account.size / events.accounts)
+        out[number, 2:] = _facets(profiles, events, tactic_mask)
     return out
 
 
-def core_mask(part: Profiles) -> npt.NDArray[np.bool_]:
-    """Which sampled events of the group's members are core, shape (members, SAMPLE)."""
-    alive = np.arange(SAMPLE) < sampled(part)[:, None]
-    skeleton = wording(part).keys
-    keys, holders = np.unique(skeleton[skeleton > 0], return_counts=True)
-    common = holders >= max(2, np.ceil(_HELD * part.size))
-    core_keys = keys[common][np.argsort(-holders[common], kind="stable")[:_CORE_KEYS]]
-    hits = np.isin(part["sample_shingles"], core_keys).sum(axis=2)
-    return np.asarray(alive & (hits >= max(1, min(2, core_keys.size))))
+def _facets(profiles: Profiles, events: Core, tactic_mask: int) -> tuple[float, ...]:
+    def of(field: str) -> npt.NDArray[np.generic]:
+        return np.asarray(profiles[field][events.row, events.slot])
+
+    account, n = events.account, events.account.size
+    k = events.accounts
+    hours = (of("sample_time").astype(np.int64) // _HOUR_US % 24).astype(np.uint64)
+    styles = of("sample_style").astype(np.uint64)
+    answers = of("sample_output").astype(np.float64)
+    systems = of("sample_system").astype(np.uint64)
+    families = of("sample_families") & np.uint64(tactic_mask)  # type: ignore[operator]
+    return (
+        1 - n / events.requests,
+        _overlap(of("sample_prompt").astype(np.int64)),
+        _unity(of("sample_meaning").astype(np.uint64), account, k, 64, False),
+        _unity(hours, account, k, 24, True),
+        _unity(styles, account, k, 24, True),
+        _unity(systems, account, k, 24, True) if systems.any() else np.nan,
+        float(np.log(np.unique(styles, return_counts=True)[1].max() / n)),
+        float(np.bitwise_count(families).mean()),
+        -_variation(profiles, events, k),
+        float(np.log1p(of("sample_words").astype(np.float64)).mean()),
+        float(np.log1p(answers[answers >= 0]).mean()) if (answers >= 0).any() else np.nan,
+    )
 
 
-def _core(part: Profiles, tactic_mask: int) -> tuple[float, float, float, float, float]:
-    alive = sampled(part).sum()
-    mask = core_mask(part)
-    account, slot = np.nonzero(mask)
-    if account.size < 8 or np.unique(account).size < 2:
-        return (np.nan, np.nan, np.nan, np.nan, account.size / max(1, alive))
-    prompt = part["sample_prompt"][account, slot].astype(np.int64)
-    topic = (part["sample_topic"][account, slot] & 1023).astype(np.int64)
-    same, cross, overlap = _pairs(account, topic, prompt)
-    families = part["sample_families"][account, slot] & np.uint64(tactic_mask)
-    tactics = np.bitwise_count(families).mean()
-    locality = np.log((same + 0.01) / (cross + 0.01))
-    return (locality, overlap, -np.log(cross + 0.003), tactics, account.size / alive)
+def _overlap(prompt: Ints) -> float:
+    _, where, holders = np.unique(prompt, return_inverse=True, return_counts=True)
+    return float((holders[where] > 1).mean())
+
+
+def _variation(profiles: Profiles, events: Core, k: int) -> float:
+    """Coefficient of variation of the accounts' scaffolded volume, scaled up from the samples."""
+    rows = np.unique(events.row)
+    share = np.bincount(events.account, minlength=k) / sampled(profiles[rows])
+    volume = share * profiles["events"][rows]
+    return float(volume.std() / volume.mean())
 
 
 @njit(nogil=True, cache=True)
-def _pairs(account, topic, prompt):  # type: ignore[no-untyped-def]
-    """Chance that two events of one account (of two accounts) share a topic; prompt overlap."""
-    same = same_n = cross = cross_n = 0.0
-    repeated = 0
-    for i in range(account.size):
-        elsewhere = False
-        for j in range(account.size):
-            if i == j:
-                continue
-            if prompt[i] == prompt[j]:
-                elsewhere |= account[i] != account[j]
-                continue
-            if account[i] == account[j]:
-                same_n += 1
-                same += topic[i] == topic[j]
-            else:
-                cross_n += 1
-                cross += topic[i] == topic[j]
-        repeated += elsewhere
-    return (
-        same / same_n if same_n else np.nan,
-        cross / cross_n if cross_n else np.nan,
-        repeated / account.size,
-    )
+def _unity(codes, account, k, bits, mixed):  # type: ignore[no-untyped-def]
+    """Minus the log of the intraclass correlation over ``bits`` signs.
+
+    Categories are ``mixed`` first: a hash turns each into a random vector of signs. Correlations
+    below ``_ALIKE`` are not told apart: samples are too small for it.
+    """
+    n = account.size
+    sums = np.zeros((k, bits))
+    counts = np.zeros(k)
+    for i in range(n):
+        code = mix64(codes[i]) if mixed else codes[i]
+        counts[account[i]] += 1
+        for b in range(bits):
+            sums[account[i], b] += 1.0 if (code >> uint64(b)) & uint64(1) else -1.0
+    own = whole = squares = 0.0
+    for a in range(k):
+        squares += counts[a] * counts[a]
+    for b in range(bits):
+        total = 0.0
+        for a in range(k):
+            own += sums[a, b] * sums[a, b] / counts[a]
+            total += sums[a, b]
+        whole += total * total / n
+    if n <= k + 2 or k < 2:
+        return np.nan
+    between, within = (own - whole) / (k - 1), (n * bits - own) / (n - k)
+    size = (n - squares / n) / (k - 1)  # of an account, averaged as unequal ones must be
+    whole_variance = between + (size - 1) * within
+    share = (between - within) / whole_variance if whole_variance > 0 else 0.0
+    return -np.log(max(share, _ALIKE) + 2 * _ALIKE)
 
 
-def _unities(part: Profiles) -> tuple[float, ...]:
-    hours = part["by_hour"].astype(np.float64)
-    days = hours.reshape(part.size, -1, 24)
-    marks = part["marks"].astype(np.float64)
-    return (
-        _feature_unity(part),
-        _count_unity(days.sum(axis=1)),
-        _count_unity(days.sum(axis=2)),
-        _count_unity(part["words_hist"].astype(np.float64)),
-        _count_unity(marks),
-        _count_unity(_models(part)),
-    )
-
-
-def _models(part: Profiles) -> Floats:
-    keys, where = np.unique(part["models_key"], return_inverse=True)
-    counts = np.zeros((part.size, keys.size))
-    np.add.at(counts, (np.arange(part.size)[:, None], where), part["models_count"])
-    return counts
-
-
-def _count_unity(counts: Floats) -> float:
-    """Cross-account over same-account coincidence of cells, accounts weighing alike."""
-    n = counts.sum(axis=1)
-    usable = n >= 2
-    counts, n = counts[usable], n[usable]
-    if n.size < 2:
-        return float("nan")
-    own = ((counts * (counts - 1)).sum(axis=1) / (n * (n - 1))).mean()
-    shares = counts / n[:, None]
-    total = shares.sum(axis=0)
-    cross = ((total * total).sum() - (shares * shares).sum()) / (n.size * (n.size - 1))
-    return float(cross / own) if own > 0 else float("nan")
-
-
-def _feature_unity(part: Profiles) -> float:
-    """The same for the mean Fourier features, whose self-term is known (see ``estimators``)."""
-    n = part["events"].astype(np.float64)
-    usable = n >= 2
-    sums, n = part["fourier"][usable] / FOURIER_UNIT, n[usable]
-    if n.size < 2:
-        return float("nan")
-    half = sums.shape[1] / 2
-    own = (((sums * sums).sum(axis=1) - n * half) / (n * (n - 1))).mean()
-    means = sums / n[:, None]
-    total = means.sum(axis=0)
-    cross = ((total * total).sum() - (means * means).sum()) / (n.size * (n.size - 1))
-    return float(cross / own) if own > 0 else float("nan")
+def between_accounts(unity: float) -> float:
+    """Share of the variance that lies between accounts, from a unity; not below 0."""
+    return max(0.0, float(np.exp(-unity)) - 3 * _ALIKE)

@@ -1,9 +1,11 @@
-"""Blocking and comparison: which accounts to compare, and how much evidence links them.
+"""Blocking and comparison: which streams to compare, and how alike their skeletons are.
 
-A key shared by two accounts weighs log(N / holders): what is common links nobody (Fellegi and
-Sunter 1969, with frequencies learned from this log). Several keys of one kind are not
-independent (the shingles of one scaffold come together), so within a kind each further key
-counts half of the one before, and a kind cannot exceed its cap.
+A shingle of a skeleton weighs log(n / holders) times the square root of its share in the stream:
+what many streams hold says little (Fellegi and Sunter 1969, with frequencies learned from this
+log), so there is no list of known frameworks or benchmarks.
+
+    overlap    shared weight over the weight of the lighter skeleton: one contains the other
+    likeness   shared weight over the weight of both together (Jaccard): one is the other
 """
 
 import os
@@ -14,115 +16,104 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stillwatch.campaigns.keys import KINDS, Keys
+from stillwatch.campaigns.streams import Ints, Streams
 
-_NEIGHBOURS = 6  # an account is compared with this many other holders of each of its keys
-_BLOCK = 1 << 16  # keys handled at a time by one thread; bounds temporary memory
-_CAPS = np.array([kind.most for kind in KINDS])
-_OPENS = np.array([kind.sort != "infrastructure" for kind in KINDS])
+Floats = npt.NDArray[np.float64]
+
+_NEIGHBOURS = 10  # a stream is compared with this many other holders of each of its shingles
+_BLOCK = 1 << 15  # postings handled at a time by one thread; bounds temporary memory
+_LEAST = 5.0  # nats two skeletons must share
+_ALIKE = 0.25  # overlap below which a pair is not worth keeping
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Linked pairs of accounts, each once, ``left < right``."""
+    """Pairs of streams of different accounts, each once, ``left < right``."""
 
-    left: npt.NDArray[np.int64]
-    right: npt.NDArray[np.int64]
-    weight: npt.NDArray[np.float64]
-    """Evidence in nats."""
-
-    def at_least(self, weight: float) -> "Links":
-        """The links of at least this weight."""
-        kept = self.weight >= weight
-        return Links(self.left[kept], self.right[kept], self.weight[kept])
+    left: Ints
+    right: Ints
+    overlap: Floats
+    likeness: Floats
 
 
-def link(keys: Keys, least: float, usable: npt.NDArray[np.bool_]) -> Links:
-    """All compared pairs of ``usable`` accounts whose evidence reaches ``least`` nats.
+def link(streams: Streams, usable: npt.NDArray[np.bool_]) -> Links:
+    """Compare streams of ``usable`` accounts that hold a shingle in common.
 
-    Compared are the holders of a content or sign-up key, each with the next few holders of that
-    key: linear in the number of keys. Infrastructure adds evidence to such pairs and links
-    nobody by itself. The order of holders differs from key to key, so that members of one group
-    meet along different paths and the group stays connected.
+    Each holder of a shingle is compared with the next few: linear in the number of shingles.
+    Holders stand in the order of their weightiest shingle, so that streams of one scaffold are
+    neighbours, and then in an order that differs from shingle to shingle.
     """
-    rows = np.repeat(np.arange(keys.starts.size - 1), np.diff(keys.starts))
-    opening = _OPENS[keys.kinds] & usable[rows]
-    row, key = rows[opening], keys.keys[opening]
-    order = np.lexsort(((row.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ key, key))
+    n = len(streams)
+    stream = np.repeat(np.arange(n), np.diff(streams.key_starts))
+    _, which, holders = np.unique(streams.keys, return_inverse=True, return_counts=True)
+    weights = np.sqrt(streams.shares) * np.log(max(n, 1) / holders)[which]
+    totals = np.bincount(stream, weights, minlength=n)
+    opening = (holders[which] > 1) & usable[streams.owner[stream]]
+    row, key = stream[opening], which[opening].astype(np.int64)
+    salted = (row.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ key.astype(np.uint64)
+    order = np.lexsort((salted, _weightiest(streams, weights, stream)[row], key))
     row, key = row[order], key[order]
 
-    def block(start: int) -> tuple[npt.NDArray[np.int64], ...]:
+    def block(start: int) -> tuple[npt.NDArray[np.generic], ...]:
+        stop = min(start + _BLOCK, row.size)
         return tuple(
-            _linked(
-                start, min(start + _BLOCK, row.size), row, key, least, _CAPS,
-                keys.starts, keys.keys, keys.kinds, keys.holders,
+            _compare(
+                start, stop, row, key, streams.owner, streams.key_starts, streams.keys, weights,
+                totals,
             )
         )  # fmt: skip
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(block, range(0, row.size, _BLOCK)))
-    if not found:
-        return Links(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    left, right, weight = (np.concatenate(part) for part in zip(*found, strict=True))
-    _, first = np.unique(left * keys.starts.size + right, return_index=True)
-    return Links(left[first], right[first], weight[first])
+        found = list(pool.map(block, range(0, row.size, _BLOCK))) or [block(0)]
+    left, right, overlap, likeness = (np.concatenate(part) for part in zip(*found, strict=True))
+    _, once = np.unique(left * n + right, return_index=True)
+    return Links(left[once], right[once], overlap[once], likeness[once])
 
 
-def evidence(
-    keys: Keys, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    """Evidence of each pair by kind, in nats, shape (pairs, len(KINDS))."""
-    out = np.zeros((left.size, len(KINDS)))
-    _compare_all(keys.starts, keys.keys, keys.kinds, keys.holders, left, right, _CAPS, out)
+def _weightiest(streams: Streams, weights: Floats, stream: Ints) -> npt.NDArray[np.uint32]:
+    """The weightiest shingle of each stream, 0 without a skeleton."""
+    out = np.zeros(len(streams), dtype=np.uint32)
+    order = np.lexsort((weights, stream))
+    out[stream[order]] = streams.keys[order]  # the last, and so the weightiest, stays
     return out
 
 
 @njit(nogil=True, cache=True)
-def _compare(starts, keys, kinds, holders, left, right, caps, share, out):  # type: ignore[no-untyped-def]
-    """Evidence by kind for one pair: walk two sorted key lists. ``share`` is scratch space."""
-    n = starts.size - 1
-    i, i_stop = starts[left], starts[left + 1]
-    j, j_stop = starts[right], starts[right + 1]
-    share[:] = 1.0
-    out[:] = 0.0
-    while i < i_stop and j < j_stop:
+def _shared(a, b, starts, keys, weights):  # type: ignore[no-untyped-def]
+    """Weight that the skeletons of streams ``a`` and ``b`` share: walk two sorted lists."""
+    i, j, total = starts[a], starts[b], 0.0
+    while i < starts[a + 1] and j < starts[b + 1]:
         if keys[i] < keys[j]:
             i += 1
         elif keys[i] > keys[j]:
             j += 1
         else:
-            kind = kinds[i]
-            out[kind] += share[kind] * np.log(n / holders[i])
-            share[kind] *= 0.5
+            total += min(weights[i], weights[j])
             i += 1
             j += 1
-    for kind in range(caps.size):
-        out[kind] = min(out[kind], caps[kind])
+    return total
 
 
 @njit(nogil=True, cache=True)
-def _compare_all(starts, keys, kinds, holders, left, right, caps, out):  # type: ignore[no-untyped-def]
-    share = np.empty(caps.size)
-    for pair in range(left.size):
-        _compare(starts, keys, kinds, holders, left[pair], right[pair], caps, share, out[pair])
-
-
-@njit(nogil=True, cache=True)
-def _linked(start, stop, row, key, least, caps, starts, keys, kinds, holders):  # type: ignore[no-untyped-def]
-    """Linked pairs among the candidates that positions ``start`` to ``stop`` open."""
+def _compare(start, stop, row, key, owner, starts, keys, weights, totals):  # type: ignore[no-untyped-def]
+    """Linked pairs among the candidates that postings ``start`` to ``stop`` open."""
     left = np.empty((stop - start) * _NEIGHBOURS, np.int64)
     right = np.empty_like(left)
-    weight = np.empty(left.size, np.float64)
-    share, by_kind = np.empty(caps.size), np.empty(caps.size)
+    overlap = np.empty(left.size, np.float64)
+    likeness = np.empty_like(overlap)
     n = 0
     for at in range(start, stop):
         for step in range(1, _NEIGHBOURS + 1):
             if at + step >= row.size or key[at + step] != key[at]:
                 break
             a, b = min(row[at], row[at + step]), max(row[at], row[at + step])
-            _compare(starts, keys, kinds, holders, a, b, caps, share, by_kind)
-            total = by_kind.sum()
-            if total >= least:
-                left[n], right[n], weight[n] = a, b, total
+            if owner[a] == owner[b]:
+                continue
+            shared = _shared(a, b, starts, keys, weights)
+            contained = shared / min(totals[a], totals[b]) if shared > 0 else 0.0
+            if shared >= _LEAST and contained >= _ALIKE:
+                left[n], right[n] = a, b
+                overlap[n] = contained
+                likeness[n] = shared / (totals[a] + totals[b] - shared)
                 n += 1
-    return left[:n].copy(), right[:n].copy(), weight[:n].copy()
+    return left[:n].copy(), right[:n].copy(), overlap[:n].copy(), likeness[:n].copy()

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
-from stillwatch.profiles.estimators import sampled, wording
+from stillwatch.campaigns.streams import Streams
+from stillwatch.profiles.estimators import sampled
 from stillwatch.profiles.fields import EMPTY
 from stillwatch.profiles.hashing import hash_strings
 from stillwatch.profiles.merge import Profiles
@@ -36,7 +38,7 @@ class Kind:
     most: float
     """Nats this kind may contribute to a link, however much is shared."""
     of_profiles: Callable[[Profiles], Hashes] | None = None
-    """Profiles -> hashes (p, k), 0 where none."""
+    """Profiles -> hashes (p, k), 0 where none. The first kind comes from the streams."""
     of_accounts: Callable[[pa.Table], Hashes] | None = None
     """Account records -> hashes (p, k), 0 where none."""
 
@@ -49,24 +51,29 @@ def _tally(name: str) -> Callable[[Profiles], Hashes]:
     return hashes
 
 
-def _skeleton(profiles: Profiles) -> Hashes:
-    return wording(profiles).keys.astype(np.uint64)
-
-
 def _repeated(field: str) -> Callable[[Profiles], Hashes]:
     """The most frequent opening (closing) of each sample, where it is frequent enough."""
 
     def hashes(profiles: Profiles) -> Hashes:
-        values = profiles[f"sample_{field}"].astype(np.uint64)
-        alive = np.arange(values.shape[1]) < sampled(profiles)[:, None]
-        same = (values[:, :, None] == values[:, None, :]) & alive[:, None, :]
-        often = np.where(alive, same.sum(axis=2, dtype=np.int32), 0)
-        top = often.argmax(axis=1)
-        found = np.take_along_axis(values, top[:, None], axis=1)
-        enough = np.take_along_axis(often, top[:, None], axis=1) >= _REPEATED
-        return np.asarray(np.where(enough, found, np.uint64(0)))
+        top = np.zeros((profiles.size, 1), dtype=np.uint64)
+        _most_frequent(profiles[f"sample_{field}"], sampled(profiles), _REPEATED, top)
+        return top
 
     return hashes
+
+
+@njit(nogil=True, cache=True)
+def _most_frequent(values, sizes, least, top):  # type: ignore[no-untyped-def]
+    """The most frequent of ``values[p, :sizes[p]]``, the first of equals, if it is frequent."""
+    for p in range(sizes.size):
+        best = least - 1
+        for a in range(sizes[p]):
+            count = 0
+            for b in range(sizes[p]):
+                count += values[p, a] == values[p, b]
+            if count > best:
+                best = count
+                top[p, 0] = values[p, a]
 
 
 def _column(name: str) -> Callable[[pa.Table], Hashes]:
@@ -103,7 +110,7 @@ def _flat(accounts: pa.Table, name: str) -> pa.Array:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("skeleton", "the skeleton of their prompts", "content", 9.0, _skeleton),
+    Kind("skeleton", "a scaffold of their prompts", "content", 9.0),
     Kind("opening", "an opening used again and again", "content", 5.0, _repeated("template")),
     Kind("closing", "a closing used again and again", "content", 5.0, _repeated("closing")),
     Kind("prompt", "identical long prompts", "content", 3.0, _tally("prompts")),
@@ -135,13 +142,16 @@ class Keys:
     """How many accounts hold each key."""
 
 
-def collect(profiles: Profiles, accounts: pa.Table | None, hub_share: float) -> Keys:
-    """Keys of all accounts.
+def collect(
+    profiles: Profiles, accounts: pa.Table | None, hub_share: float, streams: Streams
+) -> Keys:
+    """Keys of all accounts; the skeletons are those of their ``streams``.
 
     ``accounts`` is aligned with ``profiles`` (same rows) or None. Keys that more than
     ``hub_share`` of all accounts hold (or one account alone) say nothing and are dropped.
     """
-    rows, keys, kinds = [], [], []
+    row, key = _skeletons(streams)
+    rows, keys, kinds = [row], [_salted(key, 0)], [np.zeros(row.size, dtype=np.uint8)]
     for number, kind in enumerate(KINDS):
         hashes = _hashes(kind, profiles, accounts)
         if hashes is None:
@@ -159,6 +169,13 @@ def collect(profiles: Profiles, accounts: pa.Table | None, hub_share: float) -> 
     order = np.lexsort((key, row))
     starts = np.searchsorted(row[order], np.arange(profiles.size + 1))
     return Keys(starts, key[order], kind_of[order], count[order])
+
+
+def _skeletons(streams: Streams) -> tuple[npt.NDArray[np.int64], Hashes]:
+    """Accounts and skeleton shingles of all streams, each pair once."""
+    owners = np.repeat(streams.owner, np.diff(streams.key_starts))
+    pairs = np.unique(owners.astype(np.uint64) << np.uint64(32) | streams.keys)
+    return (pairs >> np.uint64(32)).astype(np.int64), pairs & np.uint64(0xFFFFFFFF)
 
 
 def _hashes(kind: Kind, profiles: Profiles, accounts: pa.Table | None) -> Hashes | None:

@@ -1,36 +1,60 @@
 """What makes a group one job, in sentences: the facets of its cohesion that stand out."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from stillwatch.campaigns.cohesion import NAMES
-from stillwatch.detection.pooled import FACETS, GroupTest
+from stillwatch.campaigns.cohesion import NAMES, between_accounts
+from stillwatch.detection.pooled import WEIGHTS, GroupTest
 from stillwatch.domain.finding import Reason
 
 _MOST = 4
-_NOTEWORTHY = 0.5  # spreads of the natural groups
+_NOTEWORTHY = 0.2  # weighted spreads of natural groups from which a facet is worth a sentence
 
-SENTENCES: dict[str, str] = {
-    "locality": "Its accounts have no topics of their own: two prompts of one account are no "
-    "closer than prompts of two accounts (log ratio {value:.2f}; natural groups {typical:.2f}).",
-    "overlap": "Its accounts share the prompts out: {value:.1%} of the scaffolded prompts occur at "
-    "a second account (natural groups {typical:.1%}).",
-    "content_unity": "What its accounts ask is exchangeable: agreement between accounts is "
-    "{value:.0%} of that within an account (natural groups {typical:.0%}).",
-    "hour_unity": "Its accounts keep the same hours: {value:.0%} of the agreement within an "
-    "account (natural groups {typical:.0%}).",
-    "marks_unity": "Its accounts send requests with the same settings: {value:.0%} of the "
-    "agreement within an account (natural groups {typical:.0%}).",
-    "model_unity": "Its accounts use the same mix of models: {value:.0%} of the agreement within "
-    "an account (natural groups {typical:.0%}).",
-    "core_tactic": "A scaffolded prompt shows the words of {value:.2f} extraction tactics on "
-    "average (natural groups {typical:.2f}).",
-}
+
+def _plain(value: float) -> float:
+    return value
+
+
+def _counted(value: float) -> float:
+    return float(np.exp(value))
+
+
+def _minus(value: float) -> float:
+    return -value
+
+
+SENTENCES: dict[str, tuple[Callable[[float], float], str]] = {
+    "one_style": (_counted, "{value:.0%} of the scaffolded requests carry exactly the same "
+                  "settings (groups of like size: {typical:.0%})."),
+    "output": (_counted, "Answers to scaffolded prompts run to {value:.0f} tokens "
+               "(groups of like size: {typical:.0f})."),
+    "hour_unity": (between_accounts, "Its accounts keep the same hours: {value:.0%} of the "
+                   "variance in hours lies between accounts (groups of like size: {typical:.0%})."),
+    "settings_unity": (between_accounts, "Its accounts send the same mix of settings: {value:.0%} "
+                       "of the variance lies between accounts (groups of like size: {typical:.0%})."),
+    "system_unity": (between_accounts, "Its accounts use the same system prompts: {value:.0%} of "
+                     "the variance lies between accounts (groups of like size: {typical:.0%})."),
+    "content_unity": (between_accounts, "What its accounts ask is exchangeable: {value:.0%} of the "
+                      "variance in content lies between accounts (groups of like size: {typical:.0%})."),
+    "evenness": (_minus, "The work is shared out evenly: volumes vary by {value:.0%} over accounts "
+                 "(groups of like size: {typical:.0%})."),
+    "overlap": (_plain, "The prompts are shared out: {value:.1%} of the scaffolded prompts occur at "
+                "a second account (groups of like size: {typical:.1%})."),
+    "repeats": (_plain, "No prompt is asked twice: {value:.1%} of the scaffolded requests repeat "
+                "one of the account's own (groups of like size: {typical:.1%})."),
+    "tactics": (_plain, "A scaffolded prompt holds the words of {value:.2f} extraction tactics "
+                "(groups of like size: {typical:.2f})."),
+    "length": (_counted, "Scaffolded prompts run to {value:.0f} words "
+               "(groups of like size: {typical:.0f})."),
+}  # fmt: skip
+"""Per facet: how its value is said, and the sentence."""
 
 
 def cohesion_reasons(test: GroupTest, row: int) -> tuple[Reason, ...]:
     """The strongest facets of one group, at most four, strongest first."""
     strength = {
-        name: weight * test.spreads[row, NAMES.index(name)] for name, weight in FACETS.items()
+        name: weight * test.spreads[row, NAMES.index(name)] for name, weight in WEIGHTS.items()
     }
     strong = sorted(strength, key=lambda name: -strength[name])[:_MOST]
     return tuple(_reason(test, row, name) for name in strong if strength[name] >= _NOTEWORTHY)
@@ -38,8 +62,13 @@ def cohesion_reasons(test: GroupTest, row: int) -> tuple[Reason, ...]:
 
 def _reason(test: GroupTest, row: int, name: str) -> Reason:
     column = NAMES.index(name)
-    value = float(test.figures[row, column])
+    said, sentence = SENTENCES[name]
     natural = test.natural[:, column]
     natural = natural[~np.isnan(natural)]
-    sentence = SENTENCES[name].format(value=value, typical=float(np.median(natural)))
-    return Reason(name, value, 100.0 * float((natural < value).mean()), sentence)
+    value = float(test.figures[row, column])
+    return Reason(
+        name,
+        said(value),
+        100.0 * float((natural < value).mean()),
+        sentence.format(value=said(value), typical=said(float(test.centre[row, column]))),
+    )

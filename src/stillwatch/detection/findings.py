@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.campaigns.compare import evidence
+from stillwatch.campaigns.evidence import evidence
 from stillwatch.campaigns.keys import KINDS
 from stillwatch.detection.cohesive import cohesion_reasons
+from stillwatch.detection.exemplars import exemplars, scaffolded
 from stillwatch.detection.judge import Judgement
 from stillwatch.detection.rules import Rule
 from stillwatch.domain.finding import (
@@ -25,7 +26,8 @@ from stillwatch.domain.finding import (
     Link,
     Reason,
 )
-from stillwatch.profiles.fields import EXEMPLARS, HOURS
+from stillwatch.profiles.estimators import sampled
+from stillwatch.profiles.fields import HOURS
 from stillwatch.profiles.merge import Profiles
 from stillwatch.profiles.signals import SIGNALS
 
@@ -33,6 +35,7 @@ Floats = npt.NDArray[np.float64]
 
 MOST_REASONS = 6
 _NOTEWORTHY = 0.8  # benign share below a value from which it is worth a sentence
+_NEIGHBOURS = 24  # members with which each is compared for what they share
 _HOUR = 3_600_000_000
 _DEFAULT_INNOCENT = (
     "An ordinary product with one template, or a benchmark run, can look like this. "
@@ -93,11 +96,28 @@ class Narrator:
             events=int(profile["events"]),
             first_seen=_instant(profile["first_seen"]),
             last_seen=_instant(profile["last_seen"]),
-            reasons=self._reasons_of(row, MOST_REASONS),
-            exemplars=exemplars(profile),
+            reasons=(*self._membership(row), *self._reasons_of(row, MOST_REASONS - (number >= 0))),
+            exemplars=exemplars(profile) if number < 0 else self._scaffolded(number, row),
             innocent=self._innocent(profile, judgement.below[row]),
             exempt=self.exemptions[row],
         )
+
+    def _membership(self, row: int) -> tuple[Reason, ...]:
+        """What an account has to do with its campaign, the strongest evidence there is."""
+        judgement = self.judgement
+        number = int(judgement.campaign[row])
+        if number < 0:
+            return ()
+        owner, _ = judgement.groups.streams.events(judgement.campaigns.streams[number])
+        held = int((owner == row).sum())
+        seen = int(sampled(self.profiles[row : row + 1])[0])
+        index = float(judgement.campaigns.test.index[number])
+        sentence = (
+            f"{held} of {seen} sampled requests carry the scaffold of campaign "
+            f"{campaign_id(number)}, whose {judgement.campaigns.members[number].size} accounts "
+            f"act as one job ({index:.1f} spreads of natural groups)."
+        )
+        return (Reason("campaign", index, 100.0 * (1 - float(judgement.p_values[row])), sentence),)
 
     def _campaign(self, number: int) -> CampaignFinding:
         campaigns = self.judgement.campaigns
@@ -119,7 +139,7 @@ class Narrator:
             p_value=float(campaigns.test.p_values[number]),
             links=self._links(members),
             reasons=(*cohesive, *pooled),
-            exemplars=exemplars(profile),
+            exemplars=self._scaffolded(number),
             innocent=self._innocent(profile, campaigns.below[number]),
             activity=_activity(profile),
         )
@@ -152,6 +172,7 @@ class Narrator:
         """The reasons of all accounts as one Arrow list column, without an object per reason."""
         judgement = self.judgement
         chosen = strongest(judgement.below, most)
+        chosen[judgement.campaign >= 0, most - 1] = -1  # room for the campaign
         rows, places = np.nonzero(chosen >= 0)
         signal = chosen[rows, places]
         value = judgement.signals[rows, signal]
@@ -162,16 +183,31 @@ class Narrator:
                 signal.tolist(), value.tolist(), typical[rows, signal].tolist(), strict=True
             )
         ]
+        members = np.flatnonzero(judgement.campaign >= 0)
+        first = [self._membership(row)[0] for row in members.tolist()]
+        order = np.argsort(np.concatenate([members, rows]), kind="stable")
         reasons = pa.StructArray.from_arrays(
             [
-                pa.array(np.array([x.name for x in SIGNALS])[signal], pa.string()),
-                pa.array(value),
-                pa.array(_percentile(judgement.below[rows, signal], signal)),
-                pa.array(sentences, pa.string()),
+                pa.array(
+                    [r.signal for r in first]
+                    + np.array([x.name for x in SIGNALS])[signal].tolist(),
+                    pa.string(),
+                ),
+                pa.array(np.concatenate([[r.value for r in first], value])),
+                pa.array(
+                    np.concatenate(
+                        [
+                            [r.benign_percentile for r in first],
+                            _percentile(judgement.below[rows, signal], signal),
+                        ]
+                    )
+                ),
+                pa.array([r.sentence for r in first] + sentences, pa.string()),
             ],
             names=["signal", "value", "benign_percentile", "sentence"],
-        )
-        offsets = np.concatenate([[0], np.cumsum((chosen >= 0).sum(axis=1))])
+        ).take(pa.array(order))
+        counts = (chosen >= 0).sum(axis=1) + (judgement.campaign >= 0)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), reasons)
 
     def _innocent(self, profile: np.void, below: Floats) -> str:
@@ -190,11 +226,14 @@ class Narrator:
                 return f"{rule.title}{techniques}. {rule.innocent} {rule.tell_apart}"
         return _DEFAULT_INNOCENT
 
+    def _scaffolded(self, number: int, row: int | None = None) -> tuple[str, ...]:
+        judgement = self.judgement
+        group = judgement.campaigns.streams[number]
+        return scaffolded(self.profiles, *judgement.groups.streams.events(group), row)
+
     def _links(self, members: npt.NDArray[np.int64]) -> tuple[Link, ...]:
-        links = self.judgement.links
-        inside = np.isin(links.left, members) & np.isin(links.right, members)
-        left, right = links.left[inside], links.right[inside]
-        by_kind = evidence(self.judgement.keys, left, right)
+        left, right = _pairs(members)
+        by_kind = evidence(self.judgement.groups.keys, left, right)
         found = []
         for number, kind in enumerate(KINDS):
             touched = by_kind[:, number] > 0
@@ -204,10 +243,18 @@ class Narrator:
             weight = float(by_kind[:, number].sum() / max(1, left.size))
             sentence = (
                 f"{accounts} of {members.size} accounts share {kind.noun} "
-                f"({kind.sort}; {weight:.1f} nats per link)."
+                f"({kind.sort}; {weight:.1f} nats per pair)."
             )
             found.append(Link(kind.name, accounts, weight, sentence))
         return tuple(sorted(found, key=lambda link: -link.weight))
+
+
+def _pairs(members: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+    """Each member with the next few: all pairs of a small campaign, a sample of a large one's."""
+    steps = range(1, min(_NEIGHBOURS, members.size - 1) + 1)
+    left = np.concatenate([members[:-step] for step in steps] or [members[:0]])
+    right = np.concatenate([members[step:] for step in steps] or [members[:0]])
+    return left, right
 
 
 _HIGH = np.array([signal.high for signal in SIGNALS])
@@ -238,16 +285,6 @@ def _percentile(below: Floats, signal: npt.NDArray[np.int64] | int) -> Floats:
 def campaign_id(number: int) -> str:
     """Name of the n-th campaign of a run, counted from the most significant."""
     return f"C{number + 1:04d}"
-
-
-def exemplars(profile: np.void) -> tuple[str, ...]:
-    """The prompts a profile kept, cut to what is stored."""
-    kept = []
-    for slot in range(EXEMPLARS):
-        size = int(profile["exemplar_size"][slot])
-        if size:
-            kept.append(bytes(profile["exemplar_text"][slot][:size]).decode("utf-8", "replace"))
-    return tuple(dict.fromkeys(kept))
 
 
 def _activity(profile: np.void) -> tuple[int, ...]:

@@ -5,8 +5,8 @@ Numbered as the flow of ``docs/adr/0003-calibration.md``:
 1. measure the signals of every account and of the reference;
 2. score each account by how surprising its signals are for a benign account of its volume;
 3. calibrate the score against the reference;
-4. link accounts that share rare things, cluster the links at several strengths;
-5. test each cluster for being one job, against natural groups;
+4. propose groups of accounts that share a scaffold;
+5. test each group for being one job, against natural groups;
 6. flag: campaigns by Benjamini-Hochberg, then accounts by Benjamini-Hochberg.
 """
 
@@ -15,13 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy import stats
 
-from stillwatch.campaigns.cluster import propose
-from stillwatch.campaigns.cohesion import core_mask
-from stillwatch.campaigns.compare import Links, link
-from stillwatch.campaigns.keys import Keys, collect
 from stillwatch.detection.calibration import benjamini_hochberg, conformal, fitted_tail
-from stillwatch.detection.pooled import GroupTest, group_test, natural_groups
+from stillwatch.detection.groups import Chosen, Groups, choose
+from stillwatch.detection.pooled import FEWEST, GroupTest, Yardstick
 from stillwatch.detection.scoring import Ordinary, by_group, score, surprises
 from stillwatch.profiles.merge import Profiles, pool
 from stillwatch.profiles.signals import Reference, measure
@@ -30,8 +28,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-_GROUP_WEIGHT = 4.0
-"""Score per spread of group cohesion: a group at three spreads outweighs any single account."""
+_ALONE = 1.5
+"""Deviates that an account must show alone to rank like a member of a group with none."""
+_TIE = 0.02
+"""Weight of an account's own surprises where all else is equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,6 @@ class DetectionOptions:
     """Promised share of innocents among the flagged."""
     hub_share: float = 0.1
     """Things that a larger share of all accounts has in common link nobody."""
-    least_link: float = 6.0
-    """Evidence (nats) below which two accounts are not linked."""
     least_campaign: int = 4
     """Fewest accounts of a campaign."""
     least_events: int = 8
@@ -55,6 +53,8 @@ class Campaigns:
     """The reported campaigns, most significant first; one row each."""
 
     members: list[Ints]
+    streams: list[Ints]
+    """The scaffolded streams of the members (``Judgement.groups.streams``)."""
     profiles: Profiles
     """The members' profiles, merged."""
     signals: Floats
@@ -79,8 +79,7 @@ class Judgement:
     campaign: Ints
     """Number of the reported campaign of each account, -1 for none."""
     campaigns: Campaigns
-    keys: Keys
-    links: Links
+    groups: Groups
     self_calibrated: bool
     reference_accounts: int
     notes: tuple[str, ...]
@@ -128,69 +127,74 @@ def judge(
     else:
         null = by_group(surprises(ordinary.below(known, volumes), resolution))
         p_values = conformal(own, score(null))
-    p_values = np.where(judged, p_values, 1.0)
+    own_p = np.where(judged, p_values, 1.0)
+    p_values = own_p.copy()
 
-    # 4. link and cluster
-    keys = collect(profiles, accounts, options.hub_share)
-    links = link(keys, options.least_link, ~exempt)
-    proposed = propose(profiles.size, links, options.least_campaign)
+    # 4. propose
+    def find(log: Profiles, records: pa.Table | None, usable: npt.NDArray[np.bool_]) -> Groups:
+        return Groups.find(
+            log, records, usable, reference.tactic_mask,
+            least=options.least_campaign, hub_share=options.hub_share,
+        )  # fmt: skip
+
+    groups = find(profiles, accounts, ~exempt)
 
     # 5. test
-    natural = natural_groups(keys, profiles.size)
-    test = group_test(profiles, proposed, natural, reference.tactic_mask)
-    campaigns = _report(profiles, proposed, test, options, reference, ordinary)
+    natural = groups.figures
+    if baseline is not None:
+        known_groups = find(baseline, None, np.ones(baseline.size, dtype=np.bool_)).figures
+        natural = known_groups if known_groups.shape[0] >= FEWEST else natural
+    yardstick = Yardstick.learn(natural)
+    test = yardstick.test(groups.figures)
+    chosen = choose(groups, yardstick, test, fdr=options.fdr, least=options.least_campaign)
+    campaigns = _report(profiles, chosen, reference, ordinary)
 
     # 6. flag
     alone = np.flatnonzero(judged & ~exempt)
     flagged = np.zeros(profiles.size, dtype=np.bool_)
     flagged[alone[benjamini_hochberg(p_values[alone], options.fdr)]] = True
     campaign = np.full(profiles.size, -1, dtype=np.int64)
-    scores = own.copy()
     for number, members in enumerate(campaigns.members):
         campaign[members] = number
         flagged[members] = True
         p_values[members] = np.minimum(p_values[members], campaigns.test.p_values[number])
-    for members, index in zip(proposed, test.index, strict=True):
-        if index > 0:
-            held = members[core_mask(profiles[members]).any(axis=1)]
-            scores[held] = np.maximum(scores[held], own[held] + _GROUP_WEIGHT * index)
+    deviates = stats.norm.isf(np.minimum(own_p, 0.5))
+    scores = np.maximum(_ranked(groups, test, campaigns), deviates - _ALONE) + _TIE * own
     return Judgement(
         reference, ordinary, signals, below, scores, p_values, flagged, campaign, campaigns,
-        keys, links, baseline is None, int(benign.size), _notes(benign.size, len(natural)),
+        groups, baseline is None, int(benign.size), _notes(benign.size, natural.shape[0]),
     )  # fmt: skip
 
 
+def _ranked(groups: Groups, test: GroupTest, campaigns: Campaigns) -> Floats:
+    """Index of the group that each account is in, at least 0.
+
+    A member of a campaign has the campaign's; nobody else ranks above the least campaign.
+    """
+    out = np.zeros(groups.profiles.size)
+    for group, index in zip(groups.proposed, test.index.tolist(), strict=True):
+        owners = groups.streams.owner[group]
+        out[owners] = np.maximum(out[owners], index)
+    if campaigns.members:
+        out = np.minimum(out, campaigns.test.index.min())
+    for members, index in zip(campaigns.members, campaigns.test.index.tolist(), strict=True):
+        out[members] = index
+    return out
+
+
 def _report(
-    profiles: Profiles,
-    proposed: list[Ints],
-    test: GroupTest,
-    options: DetectionOptions,
-    reference: Reference,
-    ordinary: Ordinary,
+    profiles: Profiles, chosen: Chosen, reference: Reference, ordinary: Ordinary
 ) -> Campaigns:
-    """Choose the campaigns to report: significant, disjoint, members without evidence left out."""
-    tested = np.flatnonzero(test.p_values < 1)
-    significant = tested[benjamini_hochberg(test.p_values[tested], options.fdr)]
-    order = significant[np.lexsort((-test.index[significant], test.p_values[significant]))]
-    taken = np.zeros(profiles.size, dtype=np.bool_)
-    members, rows = [], []
-    for row in order.tolist():
-        group = proposed[row]
-        holds_core = core_mask(profiles[group]).any(axis=1)
-        kept = group[holds_core & ~taken[group]]
-        if kept.size < max(options.least_campaign, 0.5 * group.size):
-            continue  # mostly reported already, as part of a stronger campaign
-        taken[kept] = True
-        members.append(kept)
-        rows.append(row)
-    merged = np.concatenate([_pooled(profiles[group]) for group in members] or [profiles[:0]])
+    """The chosen campaigns with their merged profiles, measured like any other."""
+    merged = np.concatenate([_pooled(profiles[m]) for m in chosen.members] or [profiles[:0]])
     signals = measure(merged, reference)
     return Campaigns(
-        members,
+        chosen.members,
+        chosen.streams,
         merged,
         signals,
         ordinary.below(signals, merged["events"].astype(np.float64)),
-        test.take(np.array(rows, dtype=np.int64)),
+        chosen.test,
     )
 
 
@@ -205,9 +209,14 @@ def _notes(reference: int, natural: int) -> tuple[str, ...]:
             f"Only {reference} accounts serve as reference: p-values are coarse, and weak "
             "evidence cannot be told from chance."
         )
-    if natural < 30:
+    if natural < FEWEST:
         notes.append(
-            f"Only {natural} natural groups (accounts that share a network, a template ...) "
-            "serve as yardstick for campaigns: take campaigns as leads."
+            f"Only {natural} groups of accounts share wording, fewer than the {FEWEST} that a "
+            "yardstick takes: campaigns could not be tested. Give a longer log, or a baseline."
+        )
+    elif natural < 60:
+        notes.append(
+            f"Only {natural} groups of accounts that share wording serve as yardstick for "
+            "campaigns: take campaigns as leads."
         )
     return tuple(notes)

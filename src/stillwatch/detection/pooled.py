@@ -1,14 +1,17 @@
 """The test of a group: one job, or people with something in common.
 
 A hundred accounts that each look a little odd in the same way look very odd together. But so do
-the members of any natural group (one campus, one framework, one class): their oddities are
-shared too, and templated products are odder than any campaign. What sets a job apart is
-*cohesion* (``campaigns.cohesion``): its accounts are exchangeable in every respect at once, and
-they share the prompts out. The yardstick is natural groups of the same log: accounts that hold
-one common key, whatever the key.
+the members of any natural group (one framework, one class, one benchmark): their oddities are
+shared too. What sets a job apart is *cohesion* (``campaigns.cohesion``). The yardstick is the
+natural groups of the same log, or of a baseline: accounts that share a skeleton, of like size.
 
-    index    sum of facets, in spreads of natural groups of the same size
-    p-value  its upper tail, by Student's t: the spread is estimated from few groups.
+    spread   a facet in robust spreads of natural groups of like size
+    index    weighted sum of spreads, again in spreads of natural groups of like size
+    p-value  its upper tail by Student's t, heavier than normal: natural groups are few
+
+A log that calibrates itself holds campaigns among its natural groups. They stand in the upper
+tail, so the spread of the index is taken from its lower half, and groups far out are left out
+when facets are measured again.
 """
 
 from dataclasses import dataclass
@@ -16,34 +19,39 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from scipy.optimize import nnls
 
-from stillwatch.campaigns.cohesion import NAMES, cohesion
-from stillwatch.campaigns.keys import Keys
-from stillwatch.profiles.merge import Profiles
+from stillwatch.campaigns.cohesion import NAMES
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-FACETS: dict[str, float] = {
-    "locality": -1.0,
-    "overlap": -1.0,
-    "content_unity": 1.0,
-    "hour_unity": 1.0,
-    "marks_unity": 1.0,
-    "model_unity": 1.0,
-    "core_tactic": 0.5,
+WEIGHTS: dict[str, float] = {
+    "one_style": 0.64,
+    "settings_unity": 0.48,
+    "output": 0.45,
+    "hour_unity": 0.37,
+    "system_unity": 0.28,
+    "repeats": -0.25,
+    "evenness": 0.22,
+    "tactics": 0.20,
+    "content_unity": 0.19,
+    "length": 0.16,
+    "overlap": -0.13,
 }
-"""Cohesion figures in the index, with direction and weight. Equal weights were within sampling
-error of weights fitted by logistic regression on simulated worlds, and cannot overfit them."""
+"""Facets in the index. Signs are fixed by what a job is; sizes are fitted (see ADR 5)."""
 
-_FAR = 3.0  # spreads; a facet beyond this adds nothing
-_NATURAL = 300  # natural groups used as yardstick, at most
-_MEMBERS = 200  # members of a natural group that are looked at, at most
-_LEAST = 4
-_FEWEST = 20  # natural groups without which nothing can be said
-_CLASSES = 4  # of size, in the regression of the spread, at most
-_PER_CLASS = 25  # natural groups; fewer per class make the spread a matter of luck
+FEWEST = 20
+"""Natural groups without which nothing can be said."""
+_CLASSES = 6  # of size, at most
+_PER_CLASS = 40  # natural groups; fewer per class make a spread a matter of luck
+_FAR = 4.0  # spreads; a facet beyond this adds nothing
+_OUTLIER = 2.5  # index from which a group is no longer taken for natural
+_ROUNDS = 3
+_SKEW = 1.05  # upper over lower spread of the index of natural groups
+_FREEDOM = 15  # degrees of freedom of the tail
+_NEAR = 0.6  # a class's spread of a facet is at least this share of the spread of all groups
+_LEAST = 0.02  # smallest spread of a facet
+_SIZE = (NAMES.index("accounts"), NAMES.index("depth"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,110 +62,94 @@ class GroupTest:
     """Cohesion figures, shape (groups, len(cohesion.NAMES))."""
     spreads: Floats
     """Each figure in spreads of the natural groups, 0 where not observed."""
+    centre: Floats
+    """What is typical of natural groups of like size, facet by facet."""
     index: Floats
     p_values: Floats
     natural: Floats
     """Figures of the natural groups, for percentiles."""
 
-    def take(self, rows: Ints) -> "GroupTest":
-        """The test of some of the groups."""
-        return GroupTest(
-            self.figures[rows],
-            self.spreads[rows],
-            self.index[rows],
-            self.p_values[rows],
-            self.natural,
-        )
-
-
-def group_test(
-    profiles: Profiles, groups: list[Ints], natural: list[Ints], tactic_mask: int
-) -> GroupTest:
-    """Test ``groups`` against ``natural`` groups (rows of ``profiles``).
-
-    A group whose prompts share no skeleton shows no job: index 0 and p = 1.
-    """
-    yardstick = cohesion(profiles, natural, tactic_mask)
-    figures = cohesion(profiles, groups, tactic_mask)
-    centre, scale = _centre_and_scale(yardstick)
-    spreads = _spreads(figures, centre, scale)
-    cored = ~np.isnan(figures[:, NAMES.index("locality")])
-    null = _index(_spreads(yardstick, centre, scale))
-    index, p_values = np.zeros(len(groups)), np.ones(len(groups))
-    if cored.any() and null.size >= _FEWEST:
-        tail = _Tail.fit(null, _sizes(natural))
-        index[cored] = tail.deviates(_index(spreads[cored]), _sizes(groups)[cored])
-        p_values[cored] = stats.t.sf(index[cored], null.size - 1)
-    return GroupTest(figures, spreads, index, p_values, yardstick)
-
-
-def _sizes(groups: list[Ints]) -> Floats:
-    return np.array([group.size for group in groups], dtype=np.float64)
-
 
 @dataclass(frozen=True, slots=True)
-class _Tail:
-    """How far natural groups stray: a variance of their own, and one that shrinks with size."""
+class Yardstick:
+    """What natural groups look like, in classes of size (sampled scaffolded prompts)."""
 
-    centre: float
-    shared: float
-    single: float
+    edges: Floats
+    """Log sizes at which the next class begins, shape (classes - 1,)."""
+    centre: Floats
+    scale: Floats
+    """Median and spread of each facet, shape (classes, facets)."""
+    middle: Floats
+    """Median of the weighted sum, shape (classes,)."""
+    spread: float
+    """Of the weighted sum within a class."""
+    weights: Floats
+    figures: Floats
+    """Of the natural groups, shape (groups, facets)."""
 
     @classmethod
-    def fit(cls, index: Floats, sizes: Floats) -> "_Tail":
-        """Regress squared robust spreads on 1/size over size classes, both parts at least 0."""
-        centre = float(np.median(index))
-        n = int(np.clip(sizes.size // _PER_CLASS, 1, _CLASSES))
-        classes = np.array_split(np.argsort(sizes, kind="stable"), n)
-        inverse = np.array([np.mean(1 / sizes[c]) for c in classes])
-        squared = np.array(
-            [(1.4826 * np.median(np.abs(index[c] - np.median(index[c])))) ** 2 for c in classes]
-        )
-        design = np.column_stack([np.ones(n), inverse])
-        (shared, single), _ = nnls(design, squared)
-        return cls(centre, max(float(shared), 0.25 * float(squared.min())), float(single))
+    def learn(cls, figures: Floats, weights: dict[str, float] | None = None) -> "Yardstick":
+        """From the cohesion figures of natural groups, shape (groups, facets)."""
+        chosen = WEIGHTS if weights is None else weights
+        vector = np.array([chosen.get(name, 0.0) for name in NAMES])
+        if figures.shape[0] < FEWEST:
+            nothing = np.zeros((1, len(NAMES)))
+            return cls(np.empty(0), nothing, nothing + 1, np.zeros(1), 1.0, vector, figures)
+        sizes = _sizes(figures)
+        classes = int(np.clip(sizes.size // _PER_CLASS, 1, _CLASSES))
+        edges = np.unique(np.quantile(sizes, np.arange(1, classes) / classes))
+        natural = np.ones(sizes.size, dtype=np.bool_)
+        yardstick = cls._measure(figures[natural], edges, vector, figures)
+        for _ in range(_ROUNDS - 1):
+            natural = yardstick.test(figures).index < _OUTLIER
+            yardstick = cls._measure(figures[natural], edges, vector, figures)
+        return yardstick
 
-    def deviates(self, index: Floats, sizes: Floats) -> Floats:
-        """Index in spreads of natural groups of the same size."""
-        return (index - self.centre) / np.sqrt(self.shared + self.single / sizes)
+    @classmethod
+    def _measure(
+        cls, natural: Floats, edges: Floats, weights: Floats, figures: Floats
+    ) -> "Yardstick":
+        which = np.searchsorted(edges, _sizes(natural), side="right")
+        _, overall = _centre_and_scale(natural)
+        parts = [
+            natural[which == c] if (which == c).sum() >= FEWEST else natural
+            for c in range(edges.size + 1)
+        ]
+        both = [_centre_and_scale(part) for part in parts]
+        centre = np.array([c for c, _ in both])
+        scale = np.maximum([s for _, s in both], np.maximum(_NEAR * overall, _LEAST))
+        plain = cls(edges, centre, scale, np.zeros(len(parts)), 1.0, weights, figures)
+        sums = [plain.spreads(part) @ weights for part in parts]
+        low, middle = np.array([np.quantile(s, [0.16, 0.5]) for s in sums]).T
+        spread = np.maximum(_SKEW * np.median(middle - low), 0.3)  # one for all: steadier
+        return cls(edges, centre, scale, middle, float(spread), weights, figures)
+
+    def _class(self, figures: Floats) -> Ints:
+        return np.searchsorted(self.edges, _sizes(figures), side="right")
+
+    def spreads(self, figures: Floats) -> Floats:
+        """Each facet in spreads of natural groups of like size; 0 where not observed."""
+        which = self._class(figures)
+        return np.clip(
+            np.nan_to_num((figures - self.centre[which]) / self.scale[which]), -_FAR, _FAR
+        )
+
+    def test(self, figures: Floats) -> GroupTest:
+        """Test groups by their cohesion figures; p is 1 with fewer than ``FEWEST`` natural ones."""
+        which, spreads = self._class(figures), self.spreads(figures)
+        index = (spreads @ self.weights - self.middle[which]) / self.spread
+        p_values = stats.t.sf(index, _FREEDOM)
+        if self.figures.shape[0] < FEWEST:
+            index, p_values = np.zeros(index.size), np.ones(index.size)
+        return GroupTest(figures, spreads, self.centre[which], index, p_values, self.figures)
+
+
+def _sizes(figures: Floats) -> Floats:
+    return np.asarray(figures[:, _SIZE].sum(axis=1))
 
 
 def _centre_and_scale(figures: Floats) -> tuple[Floats, Floats]:
     """Median and half the distance of the 16th and 84th percentile, column by column."""
-    if not figures.shape[0]:
-        return np.zeros(len(NAMES)), np.ones(len(NAMES))
     known = np.where(np.isnan(figures).all(axis=0), 0.0, figures)
     low, centre, high = np.nanpercentile(known, [16, 50, 84], axis=0)
-    return centre, np.maximum((high - low) / 2, 0.02)
-
-
-def _spreads(figures: Floats, centre: Floats, scale: Floats) -> Floats:
-    return np.clip(np.nan_to_num((figures - centre) / scale), -_FAR, _FAR)
-
-
-def _index(spreads: Floats) -> Floats:
-    return np.asarray(spreads @ np.array([FACETS.get(name, 0.0) for name in NAMES]))
-
-
-def natural_groups(keys: Keys, n: int) -> list[Ints]:
-    """Disjoint groups of accounts that hold one key in common.
-
-    Keys are taken in hash order, so the choice is arbitrary but the same on every run; an
-    account joins the first group that claims it.
-    """
-    rows = np.repeat(np.arange(n), np.diff(keys.starts))
-    order = np.argsort(keys.keys, kind="stable")
-    row, key = rows[order], keys.keys[order]
-    bounds = np.flatnonzero(np.r_[True, key[1:] != key[:-1], True])
-    big = np.flatnonzero(np.diff(bounds) >= _LEAST)
-    taken = np.zeros(n, dtype=np.bool_)
-    groups: list[Ints] = []
-    for b in big[np.argsort(key[bounds[big]] * np.uint64(0x9E3779B97F4A7C15))]:
-        members = row[bounds[b] : bounds[b + 1]]
-        free = members[~taken[members]][:_MEMBERS]
-        if free.size >= _LEAST and free.size * 2 >= min(members.size, _MEMBERS):
-            taken[free] = True
-            groups.append(free)
-            if len(groups) == _NATURAL:
-                break
-    return groups
+    return centre, (high - low) / 2

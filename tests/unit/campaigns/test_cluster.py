@@ -1,116 +1,69 @@
-"""Links and clusters: rarity decides, chains are cut, the order of accounts does not matter."""
+"""Clusters: chains are cut, every level proposes, the order of streams does not matter."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.campaigns.cluster import cluster
-from stillwatch.campaigns.compare import Links, evidence, link
-from stillwatch.campaigns.keys import KINDS, collect
-from stillwatch.profiles.fields import SKETCH
-from stillwatch.profiles.merge import Profiles, empty
-
-SKELETON = [k.name for k in KINDS].index("skeleton")
-ADDRESS = [k.name for k in KINDS].index("address")
+from stillwatch.campaigns.cluster import cluster, propose
+from stillwatch.campaigns.compare import link
+from tests.streams import made
 
 
-def accounts(n: int, *, seed: int = 0) -> Profiles:
-    """Accounts with nothing in common: ten different prompts each, an address of their own."""
-    rng = np.random.default_rng(seed)
-    profiles = empty(n)
-    profiles["events"] = 10
-    profiles["sample_key"][:, :10] = np.arange(10)
-    profiles["sample_prompt"][:, :10] = rng.integers(1, 2**32, (n, 10))
-    shingles = rng.integers(1, 2**31, (n, 10, SKETCH)).astype(np.uint32)
-    profiles["sample_shingles"][:, :10] = np.sort(shingles, axis=2)
-    profiles["addresses_key"][:, 0] = rng.integers(1, 2**62, n).astype(np.uint64)
-    return profiles
+def proposed(skeletons: list[list[int]], least: int = 4) -> set[frozenset[int]]:
+    streams = made(skeletons)
+    links = link(streams, np.ones(len(streams), dtype=np.bool_))
+    return {frozenset(group.tolist()) for group in propose(streams, links, least)}
 
 
-def share_scaffold(profiles: Profiles, rows: np.ndarray, seed: int) -> None:
-    scaffold = np.random.default_rng(seed).integers(1, 2**31, 6).astype(np.uint32)
-    profiles["sample_shingles"][rows[:, None], np.arange(10), :6] = scaffold
-    profiles["sample_shingles"][rows] = np.sort(profiles["sample_shingles"][rows], axis=2)
+def own(n: int, start: int) -> list[list[int]]:
+    return [[start + 100 * i + k for k in range(8)] for i in range(n)]
 
 
-def test_a_scaffold_joins_its_accounts_and_nobody_else() -> None:
-    profiles = accounts(500)
-    rows = np.arange(40, 60)
-    share_scaffold(profiles, rows, 9)
-    keys = collect(profiles, None, 0.1)
-    labels = cluster(500, link(keys, 6.0, np.ones(500, bool)), least=3, gamma=0.3)
-    assert set(np.flatnonzero(labels >= 0).tolist()) == set(rows.tolist())
-    assert np.unique(labels[rows]).size == 1
+def test_a_scaffold_joins_its_streams_and_nobody_else() -> None:
+    shared = [[1, 2, 3, 4, 5, 6, 100 + i] for i in range(6)]
+    assert proposed([*shared, *own(60, 10_000)]) == {frozenset(range(6))}
 
 
-def test_infrastructure_alone_links_nobody() -> None:
-    profiles = accounts(500)
-    profiles["addresses_key"][:20, 0] = 77
-    profiles["networks_key"][:20, 0] = 78
-    profiles["tls_key"][:20, 0] = 79
-    keys = collect(profiles, None, 0.1)
-    assert link(keys, 2.0, np.ones(500, bool)).left.size == 0
+def test_two_scaffolds_that_share_a_phrase_are_told_apart_at_some_level() -> None:
+    first = [[1, 2, 11, 12, 13, 14, 15, 16] for _ in range(6)]
+    second = [[1, 2, 21, 22, 23, 24, 25, 26] for _ in range(6)]
+    groups = proposed([*first, *second, *own(80, 10_000)])
+    assert frozenset(range(6)) in groups
+    assert frozenset(range(6, 12)) in groups
 
 
-def test_hubs_say_nothing() -> None:
-    profiles = accounts(500)
-    share_scaffold(profiles, np.arange(100), 9)
-    assert collect(profiles, None, 0.1).keys.size == 0
-    assert collect(profiles, None, 0.3).keys.size > 0
+def test_a_chain_without_common_wording_is_no_group() -> None:
+    chain = [[i, i + 1, i + 2, i + 3] for i in range(0, 80, 2)]
+    for group in proposed([*chain, *own(80, 10_000)]):
+        held = [set(chain[i]) for i in group if i < len(chain)]
+        counts = {key: sum(key in keys for keys in held) for keys in held for key in keys}
+        assert all(sum(counts[key] >= 0.3 * len(held) for key in keys) >= 2 for keys in held)
 
 
-def test_evidence_is_rarity_halved_per_further_key_and_capped() -> None:
-    profiles = accounts(100)
-    rows = np.array([1, 2])
-    share_scaffold(profiles, rows, 3)
-    profiles["addresses_key"][rows, 0] = 5
-    keys = collect(profiles, None, 0.5)
-    got = evidence(keys, np.array([1]), np.array([2]))[0]
-    rare = np.log(100 / 2)
-    assert got[ADDRESS] == pytest.approx(rare)
-    assert got[SKELETON] == pytest.approx(min(KINDS[SKELETON].most, rare * (2 - 0.5**5)))
+def test_groups_count_accounts_not_streams() -> None:
+    streams = made([[1, 2, 3, 4, 5] for _ in range(6)] + own(60, 10_000))
+    streams.owner[:6] = [0, 0, 0, 1, 1, 1]
+    links = link(streams, np.ones(len(streams), dtype=np.bool_))
+    assert propose(streams, links, 3) == []
 
 
-def test_links_are_linear_in_the_holders_of_a_key() -> None:
-    profiles = accounts(2000)
-    profiles["prompts_key"][:, 0] = 5
-    profiles["prompts_key"][:, 1] = 6
-    links = link(collect(profiles, None, 1.0), 0.0, np.ones(2000, bool))
-    assert links.left.size <= 2 * 6 * 2000
-    assert (links.left < links.right).all()
-    assert np.unique(np.r_[links.left, links.right]).size == 2000
-
-
-@given(st.permutations(range(60)))
-@settings(max_examples=20, deadline=None)
-def test_the_order_of_accounts_does_not_change_the_clusters(order: list[int]) -> None:
-    profiles = accounts(60)
-    share_scaffold(profiles, np.arange(6), 1)
-    share_scaffold(profiles, np.arange(10, 15), 2)
-    labels = cluster(
-        60, link(collect(profiles, None, 0.5), 5.0, np.ones(60, bool)), least=3, gamma=0.3
-    )
-    moved = cluster(
-        60, link(collect(profiles[order], None, 0.5), 5.0, np.ones(60, bool)), least=3, gamma=0.3
-    )
-    back = np.empty(60, dtype=np.int64)
-    back[order] = moved
-    groups = {frozenset(np.flatnonzero(labels == c).tolist()) for c in set(labels.tolist()) - {-1}}
-    again = {frozenset(np.flatnonzero(back == c).tolist()) for c in set(back.tolist()) - {-1}}
-    assert groups == again
+@given(st.permutations(range(40)))
+@settings(max_examples=20)
+def test_the_order_of_streams_does_not_change_the_groups(order: list[int]) -> None:
+    skeletons = [[1, 2, 3, 4, 5]] * 6 + [[11, 12, 13, 14]] * 5 + own(29, 10_000)
+    moved = proposed([skeletons[i] for i in order])
+    assert {frozenset(order[i] for i in group) for group in moved} == proposed(skeletons)
 
 
 def test_leiden_cuts_a_thin_bridge_between_two_groups() -> None:
     pairs = [(a, b) for a in range(12) for b in range(a)]
     pairs += [(a + 12, b + 12) for a, b in pairs]
     left, right = np.array([*pairs, (0, 12)]).T
-    links = Links(left, right, np.full(left.size, 8.0))
-    labels = cluster(24, links, least=3, gamma=0.3)
+    labels = cluster(24, left, right, np.full(left.size, 0.8), 3)
     assert np.unique(labels[:12]).size == np.unique(labels[12:]).size == 1
     assert labels[0] != labels[23]
 
 
 def test_small_clusters_are_left_out() -> None:
-    links = Links(np.array([0, 2, 3]), np.array([1, 3, 4]), np.ones(3))
-    assert cluster(6, links, least=3, gamma=0.3).tolist() == [-1, -1, 0, 0, 0, -1]
+    labels = cluster(6, np.array([0, 2, 3]), np.array([1, 3, 4]), np.ones(3), 3)
+    assert labels.tolist() == [-1, -1, 0, 0, 0, -1]

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.cohesion import NAMES, cohesion, core_mask
-from stillwatch.profiles.fields import SAMPLE
+from stillwatch.campaigns.cohesion import NAMES, _unity, between_accounts, cohesion, core
+from stillwatch.campaigns.streams import Streams, streams_of
 from stillwatch.profiles.merge import Profiles
 from tests.profiling import profiled
 from tests.support import event
@@ -19,9 +19,11 @@ SUBJECTS = (
 )  # fmt: skip
 
 
-def group(kind: str, *, members: int = 12, events: int = 20, seed: int = 0) -> Profiles:
-    """Accounts that share a scaffold: ``pool`` shares subjects too, ``own`` has one each,
-    ``repeat`` sends the same few prompts."""
+def rows_of(
+    kind: str, *, members: int = 12, events: int = 20, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Accounts that share a scaffold: ``pool`` shares subjects and settings too, ``own`` has
+    its own of each, ``repeat`` sends the same few prompts."""
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
     for member in range(members):
@@ -35,80 +37,88 @@ def group(kind: str, *, members: int = 12, events: int = 20, seed: int = 0) -> P
                 if kind != "repeat"
                 else f"item {'abcdefgh'[i % 8]}"
             )
-            rows.append(event(n, account_id=f"a{member}", prompt=f"{SCAFFOLD} {detail}"))
-    return profiled(rows).profiles
+            own = {"temperature": 0.0, "max_tokens": 512}
+            if kind == "own":
+                own = {"temperature": member / 10, "max_tokens": 100 * member + 1}
+            rows.append(event(n, account_id=f"a{member}", prompt=f"{SCAFFOLD} {detail}", **own))
+    return rows
 
 
-def figures(profiles: Profiles) -> dict[str, float]:
-    values = cohesion(profiles, [np.arange(profiles.size)], 0)[0]
+def group(kind: str, **shape: int) -> tuple[Profiles, Streams]:
+    profiles = profiled(rows_of(kind, **shape)).profiles
+    return profiles, streams_of(profiles)
+
+
+def figures(kind: str, **shape: int) -> dict[str, float]:
+    profiles, streams = group(kind, **shape)
+    values = cohesion(profiles, streams, [np.arange(len(streams))], 0)[0]
     return dict(zip(NAMES, values.tolist(), strict=True))
 
 
-def test_one_pool_has_no_locality_and_own_topics_do() -> None:
-    pool, own = figures(group("pool")), figures(group("own"))
-    assert abs(pool["locality"]) < 0.5
-    assert own["locality"] > 1
-    assert pool["content_unity"] == pytest.approx(1, abs=0.1)
-    assert own["content_unity"] < pool["content_unity"] - 0.1
+def test_one_pool_is_exchangeable_and_own_topics_and_settings_are_not() -> None:
+    pool, own = figures("pool"), figures("own")
+    assert between_accounts(pool["content_unity"]) < 0.05
+    assert between_accounts(own["content_unity"]) > 0.3
+    assert pool["settings_unity"] > own["settings_unity"]
+    assert between_accounts(own["settings_unity"]) > 0.9
+    assert pool["one_style"] == 0
+    assert own["one_style"] < -1
 
 
 def test_prompts_shared_out_do_not_overlap_and_repeated_ones_do() -> None:
-    assert figures(group("pool"))["overlap"] < 0.05
-    assert figures(group("repeat"))["overlap"] > 0.9
+    pool, repeat = figures("pool"), figures("repeat")
+    assert pool["overlap"] < 0.05
+    assert repeat["overlap"] > 0.9
+    assert pool["repeats"] == 0
+    assert repeat["repeats"] > 0.5
+
+
+def test_a_settings_column_that_nobody_sends_parts_nobody() -> None:
+    rows = [
+        {key: value for key, value in row.items() if key not in ("temperature", "max_tokens")}
+        for row in rows_of("own")
+    ]
+    profiles = profiled(rows).profiles
+    streams = streams_of(profiles)
+    got = cohesion(profiles, streams, [np.arange(len(streams))], 0)[0]
+    assert got[NAMES.index("one_style")] == 0
+    assert np.isnan(got[NAMES.index("system_unity")])
+    assert np.isnan(got[NAMES.index("output")])
 
 
 @pytest.mark.parametrize("kind", ["pool", "own", "repeat"])
-def test_the_order_of_the_members_does_not_matter(kind: str) -> None:
-    profiles = group(kind)
-    order = np.random.default_rng(1).permutation(profiles.size)
-    forward, shuffled = cohesion(profiles, [np.arange(12), order], 0)
+def test_the_order_of_the_streams_does_not_matter(kind: str) -> None:
+    profiles, streams = group(kind)
+    order = np.random.default_rng(1).permutation(len(streams))
+    forward, shuffled = cohesion(profiles, streams, [np.arange(len(streams)), order], 0)
     assert shuffled == pytest.approx(forward, nan_ok=True)
 
 
 def test_volume_does_not_move_unity() -> None:
-    few = [figures(group("pool", events=8, seed=s))["content_unity"] for s in range(30)]
-    many = [figures(group("pool", events=80, seed=s))["content_unity"] for s in range(30)]
+    """Accounts that differ a little: the share of variance is the same in 8 events as in 60."""
+
+    def share(events: int, seed: int) -> float:
+        rng = np.random.default_rng(seed)
+        account = np.repeat(np.arange(30), events)
+        likes = rng.integers(0, 2**62, 30).astype(np.uint64)
+        noise = rng.integers(0, 2**62, account.size).astype(np.uint64)
+        own = rng.random(account.size) < 0.3
+        codes = np.where(own, likes[account], noise)
+        return between_accounts(float(_unity(codes, account, 30, 62, False)))
+
+    few, many = ([share(n, s) for s in range(30)] for n in (8, 60))
     error = np.hypot(np.std(few), np.std(many)) / np.sqrt(30)
-    assert abs(np.mean(few) - np.mean(many)) < 4 * error + 0.02
+    assert 0.05 < np.mean(many) < 0.15
+    assert abs(np.mean(few) - np.mean(many)) < 4 * error + 0.002
 
 
-def test_core_events_are_those_of_the_scaffold() -> None:
-    rows = []
-    for member in range(8):
-        for i in range(20):
-            letters = "".join(chr(97 + int(d)) for d in str(20 * member + i))
-            cover = f"{letters} {' '.join(c + letters for c in 'qwertzuiop')}"
-            prompt = f"{SCAFFOLD} {letters}" if i % 2 else cover
-            rows.append(event(20 * member + i, account_id=f"a{member}", prompt=prompt))
+def test_core_events_are_those_of_the_scaffold_each_prompt_once_per_account() -> None:
+    rows = rows_of("pool", members=3, events=6)
+    rows += [{**row, "event_id": f"again-{row['event_id']}"} for row in rows[:4]]
+    rows += [event(900 + i, account_id="a0", prompt=f"chatter {i} and more {i}") for i in range(9)]
     profiles = profiled(rows).profiles
-    mask = core_mask(profiles)
-    assert mask.shape == (8, SAMPLE)
-    scaffolded = np.unique(profiles["sample_template"][mask])
-    assert scaffolded.size == 1
-    assert (mask.sum(axis=1) == 10).all()
-    assert figures(profiles)["core_share"] == pytest.approx(0.5)
-
-
-def test_without_a_skeleton_there_is_no_core() -> None:
-    rows = []
-    for n in range(80):
-        letters = "".join(chr(97 + int(d)) for d in f"{n:03d}")
-        rows.append(
-            event(n, account_id=f"a{n % 8}", prompt=" ".join(c + letters for c in "abcdef"))
-        )
-    profiles = profiled(rows).profiles
-    assert not core_mask(profiles).any()
-    got = figures(profiles)
-    assert np.isnan(got["locality"])
-    assert np.isnan(got["overlap"])
-    assert got["core_share"] == 0
-
-
-def test_one_member_has_no_cohesion() -> None:
-    values = cohesion(group("pool"), [np.arange(1)], 0)[0]
-    known = dict(zip(NAMES, values.tolist(), strict=True))
-    assert all(np.isnan(value) for name, value in known.items() if name != "core_share")
-
-
-def test_no_groups() -> None:
-    assert cohesion(group("pool", members=2), [], 0).shape == (0, len(NAMES))
+    streams = streams_of(profiles)
+    events = core(profiles, streams, np.arange(len(streams)))
+    assert events.account.size == 18
+    assert events.requests == 22
+    assert events.accounts == 3

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from stillwatch.campaigns.keys import KINDS, Keys, collect
+from stillwatch.campaigns.streams import streams_of
 from stillwatch.logs.schema import ACCOUNTS_SCHEMA
 from stillwatch.profiles.merge import empty
 from tests.profiling import profiled
@@ -29,7 +30,8 @@ def signups(*rows: dict[str, Any]) -> Keys:
         for i in range(20)
     ]
     table = pa.Table.from_pylist([*rows, *others], schema=ACCOUNTS_SCHEMA)
-    return collect(empty(table.num_rows), table, 0.1)
+    profiles = empty(table.num_rows)
+    return collect(profiles, table, 0.1, streams_of(profiles))
 
 
 def kinds_shared(keys: Keys, a: int = 0, b: int = 1) -> set[str]:
@@ -93,7 +95,8 @@ def traffic(**values: Any) -> Keys:
     """Two accounts that share something among others that share nothing."""
     rows = account("first", **values) + account("second", **values)
     rows += [row for k in range(PEOPLE) for row in account(f"p{chr(97 + k // 9)}{chr(97 + k % 9)}")]
-    return collect(profiled(rows).profiles, None, 0.1)
+    profiles = profiled(rows).profiles
+    return collect(profiles, None, 0.1, streams_of(profiles))
 
 
 @pytest.mark.parametrize(
@@ -174,5 +177,6 @@ def test_rows_are_sorted_and_complete() -> None:
 
 def test_kinds_are_named_once_and_fit_their_type() -> None:
     assert len(NUMBER) == len(KINDS) < 256
-    assert all((kind.of_profiles is None) != (kind.of_accounts is None) for kind in KINDS)
+    assert KINDS[0].name == "skeleton"  # from the streams
+    assert all((kind.of_profiles is None) != (kind.of_accounts is None) for kind in KINDS[1:])
     assert {kind.sort for kind in KINDS if kind.of_accounts} == {"sign-up"}

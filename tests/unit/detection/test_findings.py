@@ -6,15 +6,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from stillwatch.detection.findings import MOST_REASONS, Narrator, campaign_id, exemplars
+from stillwatch.detection.findings import MOST_REASONS, Narrator, campaign_id
 from stillwatch.detection.judge import DetectionOptions, judge
 from stillwatch.detection.rules import Rule, load_rules
 from stillwatch.domain.finding import Reason
 from stillwatch.profiles.phrases import load_families, shipped_rules
 from stillwatch.profiles.signals import NAMES, SIGNALS
 from tests.groups import World
-from tests.profiling import profiled
-from tests.support import START, event
+from tests.support import START
 
 FAMILIES = load_families(shipped_rules() / "phrases")
 RULES = load_rules(shipped_rules() / "detection")
@@ -105,7 +104,7 @@ def test_every_campaign_is_complete() -> None:
 
 def test_one_reason_of_each_kind_before_a_second_of_any() -> None:
     for finding in narrator().accounts():
-        groups = [GROUP_OF[reason.signal] for reason in finding.reasons]
+        groups = [GROUP_OF[r.signal] for r in finding.reasons if r.signal != "campaign"]
         firsts = len(set(groups))
         assert len(set(groups[:firsts])) == firsts
 
@@ -117,9 +116,19 @@ def test_the_table_gives_the_strongest_reasons_of_the_findings() -> None:
         assert [tuple(r.values()) for r in rows[finding.account_id]] == told[:4]
 
 
+def test_a_member_is_told_first_what_it_has_to_do_with_its_campaign() -> None:
+    members = [finding for finding in narrator().accounts() if finding.campaign_id]
+    assert members
+    for finding in members:
+        first = finding.reasons[0]
+        assert first.signal == "campaign"
+        assert finding.campaign_id in first.sentence
+    assert all(f.reasons[0].signal != "campaign" for f in narrator().accounts() if f not in members)
+
+
 def test_low_signals_have_low_percentiles_and_high_ones_high() -> None:
     for finding in narrator().accounts():
-        for reason in finding.reasons:
+        for reason in finding.reasons[finding.campaign_id is not None :]:
             high = SIGNALS[NAMES.index(reason.signal)].high
             assert (reason.benign_percentile >= 50) == high
 
@@ -133,12 +142,6 @@ def test_the_first_rule_that_matches_speaks() -> None:
     assert {f.innocent for f in told.accounts()} == {"A rule (AML.T0024). Innocent so. Look there."}
     silent = Narrator(base.account_ids, base.profiles, base.judgement, (), base.exemptions)
     assert all("Ask what the answers are used for" in f.innocent for f in silent.accounts())
-
-
-def test_exemplars_are_prompts_each_once() -> None:
-    rows = [event(i, prompt="the same 你好") for i in range(9)]
-    assert exemplars(profiled(rows).profiles[0]) == ("the same 你好",)
-    assert exemplars(profiled([event(1, prompt="")]).profiles[0]) == ()
 
 
 @pytest.mark.parametrize(("number", "name"), [(0, "C0001"), (41, "C0042"), (12344, "C12345")])

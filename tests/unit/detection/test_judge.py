@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
+from stillwatch.campaigns.evidence import evidence
 from stillwatch.detection.judge import DetectionOptions, Judgement, judge
 from stillwatch.logs.schema import ACCOUNTS_SCHEMA
 from stillwatch.profiles.merge import Profiles
@@ -199,14 +201,23 @@ def test_a_looser_promise_flags_no_fewer() -> None:
     assert flagged == sorted(flagged)
 
 
-def test_sign_up_records_add_evidence_to_links() -> None:
-    n = world().profiles.size
+def test_sign_up_records_add_evidence_and_accuse_nobody_by_themselves() -> None:
+    n, job = world().profiles.size, world().job
     rows = [{"account_id": str(i)} for i in range(n)]
-    for row in world().job:
+    for row in [*job, *world().natural[0]]:
         rows[row]["payment_fingerprint"] = "pm_1"
     table = pa.Table.from_pylist(rows, schema=ACCOUNTS_SCHEMA)
     result = judged(world().profiles, accounts=table)
-    inside = np.isin(result.links.left, world().job) & np.isin(result.links.right, world().job)
-    before = plain().links
-    was = np.isin(before.left, world().job) & np.isin(before.right, world().job)
-    assert result.links.weight[inside].max() > before.weight[was].max()
+    pair = (job[:1], job[1:2])
+    more, less = (evidence(r.groups.keys, *pair).sum() for r in (result, plain()))
+    assert more > less
+    assert np.array_equal(result.flagged, plain().flagged)
+
+
+def test_members_of_campaigns_rank_above_everybody_else_in_a_group() -> None:
+    result = plain()
+    members = result.campaign >= 0
+    grouped = np.unique(result.groups.streams.owner)
+    others = grouped[~members[grouped]]
+    alone = stats.norm.isf(result.p_values[others]) < 1.5
+    assert result.scores[members].min() > result.scores[others[alone]].max()

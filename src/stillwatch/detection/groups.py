@@ -1,0 +1,127 @@
+"""Groups that could be campaigns: found by their skeletons, measured for cohesion, chosen by test.
+
+A group is a set of streams (``campaigns.streams``), one scaffold in several accounts' traffic.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.campaigns.cluster import propose
+from stillwatch.campaigns.cohesion import cohesion
+from stillwatch.campaigns.compare import link
+from stillwatch.campaigns.keys import Keys, collect
+from stillwatch.campaigns.streams import Streams, streams_of
+from stillwatch.detection.calibration import benjamini_hochberg
+from stillwatch.detection.pooled import GroupTest, Yardstick
+from stillwatch.profiles.merge import Profiles
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_JOIN = 0.3  # a group of which less is left over belongs to the campaign that has the rest
+_SAME = 0.6  # share of a group that must be in one campaign for the rest to join it
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Proposed groups of one log."""
+
+    profiles: Profiles
+    streams: Streams
+    keys: Keys
+    tactic_mask: int
+    proposed: list[Ints]
+    """Streams of each group."""
+    figures: Floats
+    """Cohesion of each group."""
+
+    @classmethod
+    def find(
+        cls,
+        profiles: Profiles,
+        accounts: pa.Table | None,
+        usable: npt.NDArray[np.bool_],
+        tactic_mask: int,
+        *,
+        least: int,
+        hub_share: float,
+    ) -> "Groups":
+        """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
+        streams = streams_of(profiles)
+        proposed = propose(streams, link(streams, usable), least)
+        keys = collect(profiles, accounts, hub_share, streams)
+        figures = cohesion(profiles, streams, proposed, tactic_mask)
+        return cls(profiles, streams, keys, tactic_mask, proposed, figures)
+
+    def measure(self, groups: list[Ints]) -> Floats:
+        """Cohesion of other groups of streams."""
+        return cohesion(self.profiles, self.streams, groups, self.tactic_mask)
+
+    def accounts(self, group: Ints) -> Ints:
+        """Rows of the accounts of a group of streams, ascending."""
+        return np.unique(self.streams.owner[group])
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The reported campaigns, the most significant first."""
+
+    members: list[Ints]
+    """Rows of the accounts."""
+    streams: list[Ints]
+    """The scaffolded streams."""
+    test: GroupTest
+
+
+def choose(
+    groups: Groups, yardstick: Yardstick, test: GroupTest, *, fdr: float, least: int
+) -> Chosen:
+    """Benjamini-Hochberg over all proposed groups, then disjoint campaigns of the significant.
+
+    Proposals overlap. The most significant is reported first; a later one reports what is left
+    of it, if that is large enough and as significant without the accounts reported already. A
+    small rest of a group whose bulk is in one campaign joins that campaign.
+    """
+    passed = benjamini_hochberg(test.p_values, fdr)
+    bar = test.p_values[passed].max(initial=0.0)
+    order = np.flatnonzero(passed)
+    order = order[np.lexsort((order, -test.index[order]))]
+    owner = groups.streams.owner
+    campaign = np.full(groups.profiles.size, -1, dtype=np.int64)
+    members: list[list[Ints]] = []
+    figures: list[Floats] = []
+    for row in order.tolist():
+        group = groups.proposed[row]
+        free = group[campaign[owner[group]] < 0]
+        rest, whole = groups.accounts(free), groups.accounts(group)
+        if not rest.size:
+            continue
+        measured = groups.figures[row : row + 1]
+        if rest.size < whole.size:
+            home = _home(campaign[whole], whole.size)
+            if rest.size <= _JOIN * whole.size and home >= 0:
+                campaign[rest] = home
+                members[home].append(free)
+                continue
+            if rest.size < least:
+                continue
+            measured = groups.measure([free])
+            if yardstick.test(measured).p_values[0] > bar:
+                continue
+        campaign[rest] = len(members)
+        members.append([free])
+        figures.append(measured)
+    streams = [np.concatenate(parts) for parts in members]
+    found = np.concatenate([groups.figures[:0], *figures])
+    return Chosen([groups.accounts(s) for s in streams], streams, yardstick.test(found))
+
+
+def _home(campaigns: Ints, size: int) -> int:
+    """The campaign that most of a group's accounts are in, -1 if none has enough of them."""
+    numbers, counts = np.unique(campaigns[campaigns >= 0], return_counts=True)
+    if not counts.size or counts.max() < _SAME * size:
+        return -1
+    return int(numbers[counts.argmax()])

@@ -1,0 +1,19 @@
+"""Streams for tests, made by hand: one stream per account, with the skeletons given."""
+
+import numpy as np
+
+from stillwatch.campaigns.streams import Streams
+
+
+def made(skeletons: list[list[int]]) -> Streams:
+    """Stream i belongs to account i, has no events, and holds ``skeletons[i]`` in every prompt."""
+    sizes = [len(keys) for keys in skeletons]
+    keys = [sorted(keys) for keys in skeletons]
+    return Streams(
+        owner=np.arange(len(skeletons)),
+        event_starts=np.zeros(len(skeletons) + 1, dtype=np.int64),
+        slots=np.empty(0, dtype=np.int64),
+        key_starts=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        keys=np.array([key for own in keys for key in own], dtype=np.uint32),
+        shares=np.ones(sum(sizes)),
+    )

@@ -1,0 +1,87 @@
+"""Groups: campaigns are disjoint, and each stands on accounts not reported before."""
+
+from functools import cache
+
+import numpy as np
+
+from stillwatch.detection.groups import Chosen, Groups, choose
+from stillwatch.detection.pooled import Yardstick
+from tests.groups import World
+
+LEAST = 4
+
+
+@cache
+def found() -> tuple[World, Groups]:
+    world = World(1)
+    usable = np.ones(world.profiles.size, dtype=np.bool_)
+    return world, Groups.find(world.profiles, None, usable, 0, least=LEAST, hub_share=0.5)
+
+
+def chosen(groups: Groups, fdr: float = 0.1) -> Chosen:
+    yardstick = Yardstick.learn(groups.figures)
+    return choose(groups, yardstick, yardstick.test(groups.figures), fdr=fdr, least=LEAST)
+
+
+def test_products_and_the_job_are_proposed_apart() -> None:
+    world, groups = found()
+    proposed = [set(groups.accounts(group).tolist()) for group in groups.proposed]
+    for members in [world.job, *world.natural]:
+        assert any(
+            len(p & set(members.tolist())) / len(p | set(members.tolist())) > 0.7 for p in proposed
+        )
+
+
+def test_the_job_is_chosen_first() -> None:
+    world, groups = found()
+    first = chosen(groups).members[0]
+    assert np.isin(first, world.job).all()
+    assert first.size >= 0.8 * world.job.size
+
+
+def test_campaigns_are_disjoint_and_large_enough() -> None:
+    campaigns = chosen(found()[1], fdr=0.9)
+    members = np.concatenate(campaigns.members)
+    assert members.size == np.unique(members).size
+    assert min(m.size for m in campaigns.members) >= LEAST
+    assert len(campaigns.members) == len(campaigns.streams) == campaigns.test.p_values.size
+
+
+def test_the_same_group_proposed_twice_is_one_campaign() -> None:
+    world, groups = found()
+    job = next(g for g in groups.proposed if np.isin(groups.accounts(g), world.job).all())
+    proposed = [*groups.proposed, job[:-1], job[1:]]
+    figures = np.concatenate([groups.figures, groups.measure([job[:-1], job[1:]])])
+    again = Groups(
+        groups.profiles, groups.streams, groups.keys, groups.tactic_mask, proposed, figures
+    )
+    yardstick = Yardstick.learn(groups.figures)
+    campaigns = choose(again, yardstick, yardstick.test(figures), fdr=0.1, least=LEAST)
+    assert sum(np.isin(m, world.job).any() for m in campaigns.members) == 1
+
+
+def test_what_is_left_of_a_mixed_group_must_stand_on_its_own() -> None:
+    world, groups = found()
+    job = next(g for g in groups.proposed if np.isin(groups.accounts(g), world.job).all())
+    innocent = next(
+        g for g in groups.proposed if np.isin(groups.accounts(g), world.natural[0]).all()
+    )
+    mixed = np.sort(np.concatenate([job, innocent]))
+    figures = np.concatenate([groups.figures, groups.measure([job])])  # as strong as the job
+    again = Groups(
+        groups.profiles, groups.streams, groups.keys, groups.tactic_mask,
+        [*groups.proposed, mixed], figures,
+    )  # fmt: skip
+    yardstick = Yardstick.learn(groups.figures)
+    campaigns = choose(again, yardstick, yardstick.test(figures), fdr=0.1, least=LEAST)
+    reported = np.concatenate(campaigns.members)
+    assert np.isin(world.job, reported).mean() > 0.8
+    assert not np.isin(world.natural[0], reported).any()
+
+
+def test_nothing_proposed_nothing_chosen() -> None:
+    _, groups = found()
+    none = Groups(
+        groups.profiles, groups.streams, groups.keys, groups.tactic_mask, [], groups.figures[:0]
+    )
+    assert chosen(none).members == []
