@@ -12,7 +12,7 @@ from stillwatch.logs.values import CONVERTERS
 NUMBERS = st.one_of(
     st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)),
     st.lists(st.none() | st.floats(width=64)),
-    st.lists(st.none() | st.sampled_from(["", " 7 ", "12", "-3", "1.5", "x", "1e400", "9" * 30])),
+    st.lists(st.none() | st.sampled_from(["", " 7 ", "12", "-3", "1.5", "x", "1e400", "9" * 30, "9007199254740993"])),
     st.lists(st.none() | st.booleans()),
 )
 
@@ -103,6 +103,13 @@ def test_text_that_is_not_utf8_costs_only_its_own_cell():
     got, bad = canonical(unchecked, EVENT_COLUMNS["user_agent"])
     assert got.to_pylist() == ["a", None]
     assert bad == 1
+
+
+@pytest.mark.parametrize("others", [[], ["1.5"], [" 7 ", ""]])
+def test_whole_numbers_in_text_keep_every_digit(others):
+    got, bad = canonical(pa.array(["9007199254740993", *others]), EVENT_COLUMNS["asn"])
+    assert got[0].as_py() == 9007199254740993
+    assert bad == others.count("1.5")
 
 
 def test_nested_values_are_no_text():
