@@ -12,7 +12,12 @@ from stillwatch.logs.values import CONVERTERS
 NUMBERS = st.one_of(
     st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)),
     st.lists(st.none() | st.floats(width=64)),
-    st.lists(st.none() | st.sampled_from(["", " 7 ", "12", "-3", "1.5", "x", "1e400", "9" * 30, "9007199254740993"])),
+    st.lists(
+        st.none()
+        | st.sampled_from(
+            ["", " 7 ", "12", "-3", "1.5", "x", "1e400", "9" * 30, "9007199254740993"]
+        )
+    ),
     st.lists(st.none() | st.booleans()),
 )
 
