@@ -18,8 +18,16 @@ import pyarrow as pa
 from stillwatch.errors import EmptyInput, TooManyBadRows
 from stillwatch.logs import registry, streams
 from stillwatch.logs.inputs import Found, find_inputs
-from stillwatch.logs.interface import LogFormat, Reading, ReadOptions, Source, Tally
+from stillwatch.logs.interface import (
+    JoiningFormat,
+    LogFormat,
+    Reading,
+    ReadOptions,
+    Source,
+    Tally,
+)
 from stillwatch.logs.quarantine import Quarantine
+from stillwatch.logs.records import HINTS
 
 EARLY_ROWS = 1000
 """From this many rows on, too large a share of bad ones stops the reading at once."""
@@ -61,15 +69,26 @@ class EventLog:
         ``TooManyBadRows`` when the share of bad rows is above the limit, ``EmptyInput`` after
         the last batch if there was no good row.
         """
-        for number, (reader, reading) in enumerate(self._readings):
+        for number, (reading, batches) in enumerate(self._passes()):
             if number:
                 self._stop_if_bad(reading)
-            for batch in reader.batches(reading):
+            for batch in batches:
                 if self.rows_read >= EARLY_ROWS:
                     self._stop_if_bad(reading)
                 if batch.num_rows:
                     yield batch
         self._finish()
+
+    def _passes(self) -> Iterator[tuple[Reading, Iterator[pa.RecordBatch]]]:
+        """Yield each source's batches, or those of all sources that belong together at once."""
+        joined: set[str] = set()
+        for reader, reading in self._readings:
+            if not isinstance(reader, JoiningFormat):
+                yield reading, reader.batches(reading)
+            elif reader.name not in joined:
+                joined.add(reader.name)
+                parts = [other for same, other in self._readings if same.name == reader.name]
+                yield reading, reader.joined(parts)
 
     def _finish(self) -> None:
         _, reading = self._readings[-1]
@@ -86,11 +105,10 @@ class EventLog:
             return
         reasons = reading.quarantine.reasons.most_common(3)
         shown = ", ".join(f"{reason} ({count})" for reason, count in reasons)
-        where = reading.quarantine.path
         raise TooManyBadRows(
             f"{self.tally.bad} of {self.rows_read} rows cannot be used ({share:.1%}, limit "
             f"{reading.options.bad_row_limit:.1%}): {shown}",
-            hint=f"look at {where}" if where else "check format and mapping, or raise the limit",
+            hint=_remedy(reading, reasons[0][0]),
         )
 
     def _described(self) -> str:
@@ -130,6 +148,14 @@ def _open(
     reading = Reading(source, options, quarantine, tally)
     reader.check(reading, head)
     return reader, reading
+
+
+def _remedy(reading: Reading, reason: str) -> str:
+    known = HINTS.get((reading.source.format, reason.removeprefix("no ")))
+    if known:
+        return known
+    where = reading.quarantine.path
+    return f"look at {where}" if where else "check format and mapping, or raise the limit"
 
 
 def _why_empty(tally: Tally) -> str:

@@ -9,9 +9,9 @@ It never raises for a bad row; it hands it to ``Reading.reject``.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -119,3 +119,11 @@ class LogFormat(Protocol):
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Batches of ``reading.wanted``, at most ``batch_rows`` long; empty ones are left out."""
+
+
+@runtime_checkable
+class JoiningFormat(LogFormat, Protocol):
+    """A format that keeps parts of one event in several files."""
+
+    def joined(self, readings: Sequence[Reading]) -> Iterator[pa.RecordBatch]:
+        """Batches of all these files together."""

@@ -54,8 +54,13 @@ def record_batches(reading: Reading, rows: Iterable[Row]) -> Iterator[pa.RecordB
         yield _batch(reading, gathered)
 
 
-def check_sample(reading: Reading, rows: Sequence[Row]) -> None:
-    """Refuse a file none of whose first rows has what is required or what a mapping names."""
+def check_sample(
+    reading: Reading, rows: Sequence[Row], elsewhere: frozenset[str] = frozenset()
+) -> None:
+    """Refuse a file none of whose first rows has what is required or what a mapping names.
+
+    ``elsewhere`` names columns that another file may tell.
+    """
     mapping = reading.options.mapping
     if not rows:
         return
@@ -65,7 +70,8 @@ def check_sample(reading: Reading, rows: Sequence[Row]) -> None:
     for row in rows:
         _override(row, mapping, reading.options.limits.depth)
     for column in EVENT_COLUMNS.values():
-        if column.required and all(row.values.get(column.name) is None for row in rows):
+        required = column.required and column.name not in elsewhere
+        if required and all(row.values.get(column.name) is None for row in rows):
             raise InputError(
                 f"{reading.source.path}: no {column.name!r} in the first {len(rows)} records",
                 hint=_missing_hint(reading, column.name, present),
@@ -93,9 +99,11 @@ HINTS = {
     ("litellm", "prompt"): "turn on store_prompts_in_spend_logs in general_settings",
     ("otel", "prompt"): "let the instrumentation capture message content",
     ("bedrock", "prompt"): "turn on text delivery in the model invocation logging settings",
+    ("azure", "account_id"): "export the category GatewayLogs too and read it together with these, "
+    "or name the account in a mapping file",
     ("azure", "prompt"): "turn on 'log messages' for prompts in the API's diagnostic settings",
 }
-"""What to switch on where a product does not log prompts by default."""
+"""What to switch on where a product does not log this by default."""
 
 
 def _similar(path: str, present: list[str]) -> bool:
