@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from stillwatch.errors import EmptyInput, InputError
-from stillwatch.logs import remote, streams
+from stillwatch.logs import remote, stores, streams
 
 SUFFIXES: Final = frozenset(
     {".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".log"}
@@ -63,8 +63,7 @@ def _resolve(path: str, passed_over: Counter[str]) -> Iterator[Found]:
         if not listed:
             raise EmptyInput(f"nothing matches {path}", hint="check the address")
         for name, size in listed:
-            kind = next((c for s, c in _NAMED.items() if name.lower().endswith(s)), None)
-            yield Found(name, size, kind, remote=True)
+            yield Found(name, size, _compression(name), remote=True)
         return
     local = Path(path).expanduser()
     if local.is_dir():
@@ -78,6 +77,13 @@ def _resolve(path: str, passed_over: Counter[str]) -> Iterator[Found]:
 
 
 _NAMED: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+
+
+def _compression(address: str) -> str | None:
+    if stores.covers(address):
+        with stores.opened(address) as file:
+            return streams.compression_of(file)
+    return next((kind for end, kind in _NAMED.items() if address.lower().endswith(end)), None)
 
 
 def _pattern(pattern: str, passed_over: Counter[str]) -> Iterator[Found]:
@@ -119,7 +125,8 @@ def _known_suffix(path: Path) -> bool:
 
 def _file(path: Path) -> Found:
     try:
-        return Found(str(path), path.stat().st_size, streams.compression_of(path))
+        with path.open("rb") as file:
+            return Found(str(path), path.stat().st_size, streams.compression_of(file))
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}", hint="check the permissions"

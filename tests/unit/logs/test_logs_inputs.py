@@ -97,8 +97,8 @@ def test_a_store_without_its_extension_is_one_clear_error():
         read("nosuchstore://bucket/a.jsonl")
     assert "no such file" in str(caught.value)
     said = 'Failed to download extension "httpfs" at URL "http://example.org/httpfs.gz"'
-    error = remote.unreadable("s3://bucket/a.jsonl", duckdb.IOException(said))
-    assert "s3://bucket/a.jsonl" in error.message
+    error = remote.unreadable("https://example.org/a.jsonl", duckdb.IOException(said))
+    assert "https://example.org/a.jsonl" in error.message
     assert "httpfs extension is not installed" in error.message
     assert "INSTALL httpfs" in error.hint
 
