@@ -44,6 +44,8 @@ class Summarised:
     sources: tuple[str, ...]
     formats: tuple[str, ...]
     quarantined: int
+    remarks: tuple[str, ...]
+    """What was not read whole, in sentences."""
 
 
 def summarise(
@@ -61,6 +63,7 @@ def summarise(
     stored = [p for p in named if is_profiles(Path(p))]
     logs = [p for p in named if p not in stored]
     table, formats, bad = ProfileTable(engine.families.names), [], 0
+    remarks: tuple[str, ...] = ()
     if logs:
         options = ReadOptions(
             format=format,
@@ -72,6 +75,7 @@ def summarise(
             log = open_logs(logs, options, bin_)
             table = engine.profile(log.batches(), _told(log, progress))
             formats, bad = sorted({source.format for source in log.sources}), bin_.count
+            remarks = log.remarks
     for path in stored:
         merge_tables(table, read_profiles(Path(path)), path)
         formats = sorted({*formats, "profiles"})
@@ -80,7 +84,7 @@ def summarise(
     if not len(table):
         raise EmptyInput(f"no request in {', '.join(paths)}", hint="name the log files to read")
     table.sort()
-    return Summarised(table, tuple(paths), tuple(formats), bad)
+    return Summarised(table, tuple(paths), tuple(formats), bad, remarks)
 
 
 def detect(
@@ -162,7 +166,7 @@ def _summary(
         campaigns=len(judgement.campaigns.members),
         coverage=coverage(profiles),
         unseen=unseen(profiles, judgement.signals, records is not None),
-        notes=judgement.notes,
+        notes=(*read.remarks, *judgement.notes),
         seconds=0.0,
     )
 

@@ -67,6 +67,8 @@ def _show(summary: LogSummary, console: Console) -> None:
         line(f"  {name} = {path!r}")
     for path in summary.damaged:
         line(f"{path}: ends early; what came before the damage was read")
+    for path in summary.unknown:
+        line(f"{path}: of no known format, not read")
     line(f"{summary.rows:,} rows, {summary.bad:,} bad, {summary.accounts:,} accounts")
     if summary.first and summary.last:
         line(f"{summary.first:%Y-%m-%d %H:%M:%S} to {summary.last:%Y-%m-%d %H:%M:%S} UTC")

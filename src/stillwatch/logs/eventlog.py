@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from stillwatch.errors import EmptyInput, TooManyBadRows
+from stillwatch.errors import EmptyInput, InputError, TooManyBadRows, UnknownFormat
 from stillwatch.logs import registry, streams
 from stillwatch.logs.inputs import Found, find_inputs
 from stillwatch.logs.interface import (
@@ -28,6 +28,7 @@ from stillwatch.logs.interface import (
 )
 from stillwatch.logs.quarantine import Quarantine
 from stillwatch.logs.records import HINTS
+from stillwatch.logs.remarks import remarks
 
 EARLY_ROWS = 1000
 """From this many rows on, too large a share of bad ones stops the reading at once."""
@@ -56,6 +57,11 @@ class EventLog:
     def bytes_read(self) -> int:
         """Bytes consumed so far, as stored; never more than ``total_bytes``."""
         return min(self.tally.bytes_read, self.total_bytes)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was not read whole, in sentences."""
+        return remarks(self.tally, self.passed_over)
 
     @property
     def rows_read(self) -> int:
@@ -127,8 +133,24 @@ def open_logs(
     """
     listing = find_inputs(paths)
     tally = Tally()
-    opened = [_open(found, options, quarantine, tally) for found in listing.files]
-    readings = [entry for entry in opened if entry is not None]
+    readings: list[tuple[LogFormat, Reading]] = []
+    unknown: UnknownFormat | None = None
+    for found in listing.files:
+        try:
+            entry = _open(found, options, quarantine, tally)
+        except UnknownFormat as error:
+            if not found.searched:
+                raise
+            # folders hold manifests and our own results, too: passed over, but told
+            tally.unknown.append(found.path)
+            unknown = unknown or error
+            continue
+        if entry is None:
+            listing.passed_over["empty"] += 1
+        else:
+            readings.append(entry)
+    if not readings and unknown is not None:
+        raise unknown
     if not readings:
         raise EmptyInput(f"{listing.files[0].path} is empty", hint="name a file with requests")
     return EventLog(readings, tally, listing.passed_over)
@@ -141,12 +163,16 @@ def _open(
     table = found.remote and found.path.lower().endswith((".parquet", ".pq"))
     head = b"PAR1" if table else streams.head_of(source, options.limits.head_bytes)
     if not head.strip():
-        tally.skipped["empty file"] += 1
         return None
     reader = registry.choose(head, found.path, options)
     source = Source(found.path, reader.name, found.bytes, found.compression, found.remote)
     reading = Reading(source, options, quarantine, tally)
-    reader.check(reading, head)
+    try:
+        reader.check(reading, head)
+    except InputError as error:
+        if found.searched:
+            error.hint += "; if it is no request log, name the log files instead of the folder"
+        raise
     return reader, reading
 
 

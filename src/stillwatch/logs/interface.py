@@ -74,6 +74,8 @@ class Tally:
     """Well-formed records that are no model request (embeddings, other spans), by reason."""
     damaged: list[str] = field(default_factory=list)
     """Files that end early; what came before the damage was read."""
+    unknown: list[str] = field(default_factory=list)
+    """Files found in folders that no reader recognises."""
 
 
 @dataclass(frozen=True, slots=True)

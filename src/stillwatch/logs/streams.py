@@ -1,10 +1,11 @@
-"""Bytes of a file, decompressed, with a count of what was consumed.
+"""Bytes of a file, decompressed and as UTF-8, with a count of what was consumed.
 
-Rules: compression is told by the first bytes, not by the name. A compressed file that ends
+Rules: compression is told by the first bytes, not by the name, and so are UTF-16 and UTF-32. A compressed file that ends
 early yields everything before the damage, then ``damaged`` says so; the rows are not lost and
 the damage is not silent.
 """
 
+import codecs
 import gzip
 import io
 import zlib
@@ -19,6 +20,12 @@ from stillwatch.logs.interface import Reading, Source, Tally
 
 MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOM: Final = b"\xef\xbb\xbf"
+_WIDE: Final = {
+    codecs.BOM_UTF32_LE: "utf-32",  # begins like the next one
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF32_BE: "utf-32",
+}
 _CHUNK: Final = 1 << 20
 _PACKED: Final = 2 << 10
 """Compressed bytes unpacked at once: a sender may have made each kilobyte hold 32 megabytes."""
@@ -133,8 +140,12 @@ def _pieces(stream: BinaryIO, source: Source) -> Iterator[bytes]:
     """Yield what can be had at once: of a truncated stream all that can be decompressed."""
     read = getattr(stream, "read1", stream.read)
     try:
-        while part := read(_CHUNK):
-            yield part
+        part = read(_CHUNK)
+        wide = next((name for mark, name in _WIDE.items() if part.startswith(mark)), None)
+        recoded = codecs.getincrementaldecoder(wide)("replace") if wide else None
+        while part:
+            yield recoded.decode(part).encode() if recoded else part
+            part = read(_CHUNK)
     except gzip.BadGzipFile:
         raise  # an OSError too, yet damage
     except OSError as error:

@@ -1,7 +1,11 @@
+import bz2
 import gzip
+import json
+import random
 import shutil
 
 import duckdb
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -239,3 +243,91 @@ def test_bad_required_values_quarantine_the_row_with_its_line(tmp_path):
             "unusable timestamp (soon)", "empty account_id", "no prompt",
         ]  # fmt: skip
     assert path.exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_text_that_says_its_encoding_is_read(tmp_path, encoding, packed):
+    text = "".join(json.dumps(each, ensure_ascii=False) + "\r\n" for each in many(40_000))
+    data = text.replace("question", "Frage: „wörtlich“ 🙂").encode(encoding)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(gzip.compress(data, 1) if packed else data)
+    table, _, quarantine = read(path)
+    assert (table.num_rows, quarantine.count) == (40_000, 0)
+    assert table.column("prompt")[39_999].as_py() == "Frage: „wörtlich“ 🙂 39999"
+
+
+def test_what_is_no_log_at_all_is_named(tmp_path):
+    lines = write_lines(tmp_path / "a.jsonl", many(9)).read_bytes()
+    for data, what in (
+        (b"PK\x03\x04" + lines, "a zip archive"),
+        (bz2.compress(lines), "a bzip2 file"),
+        (gzip.compress(gzip.compress(lines)), "packed twice with gzip"),
+        (lines.decode().encode("utf-16-le"), "UTF-16 without a byte order mark"),
+    ):
+        (tmp_path / "b").write_bytes(data)
+        with pytest.raises(UnknownFormat, match=what):
+            read(tmp_path / "b")
+
+
+def test_other_files_in_a_folder_are_passed_over_and_told(tmp_path):
+    write_lines(tmp_path / "a.jsonl", many(3))
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text('{"files": 1}')
+    (tmp_path / "none.csv").touch()
+    (tmp_path / "_SUCCESS").touch()
+    table, log, _ = read(tmp_path)
+    assert table.num_rows == 3
+    assert log.tally.unknown == [str(manifest)]
+    assert log.passed_over == {"suffix (none)": 1, "empty": 1}
+    assert log.remarks == (
+        f"1 file in a folder is of no known format and not read: {manifest}",
+        "2 files passed over: suffix (none) (1), empty (1)",
+    )
+    with pytest.raises(UnknownFormat, match="manifest"):
+        read(tmp_path, manifest)
+    (tmp_path / "a.jsonl").unlink()
+    with pytest.raises(UnknownFormat, match="manifest"):
+        read(tmp_path)
+
+
+def test_another_table_in_a_folder_is_an_error_that_helps(tmp_path):
+    write_lines(tmp_path / "a.jsonl", many(3))
+    pq.write_table(pa.table({"account_id": ["a"]}), tmp_path / "accounts.parquet")
+    with pytest.raises(InputError, match="name the log files instead of the folder"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_short_truncated_file_gives_what_it_has(tmp_path, pack):
+    lines = write_lines(tmp_path / "a", [event(n, prompt=random.Random(n).randbytes(99).hex())
+                                        for n in range(2_000)]).read_bytes()  # fmt: skip
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(pack(lines)[:-50])
+    table, log, _ = read(cut)
+    assert log.tally.damaged == [str(cut)]
+    assert table.num_rows > 500
+    assert "1 file is damaged or cut short" in log.remarks[0]
+
+
+def test_a_zstd_bomb_is_unpacked_in_small_parts(tmp_path):
+    path = write_lines(
+        tmp_path / "a.jsonl", [*many(200), b"{" + b" " * (300 << 20) + b"}", event(200)]
+    )
+    packed = tmp_path / "a.zst"
+    with path.open("rb") as plain, packed.open("wb") as out:
+        zstandard.ZstdCompressor().copy_stream(plain, out)
+    path.unlink()
+    before = psutil.Process().memory_info().rss
+    table, _, quarantine = read(packed)
+    assert (table.num_rows, quarantine.count) == (201, 1)
+    assert psutil.Process().memory_info().rss - before < 300 << 20
+
+
+def test_columns_without_a_name_are_passed_over(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(",".join(event()) + ",,\n" + ",".join(event().values()) + ",,\n")
+    assert ids(read(path)[0]) == ["req_0"]
+    path.write_text(",".join(event()) + ",x,x\n" + ",".join(event().values()) + ",,\n")
+    with pytest.raises(InputError, match="the column 'x' twice"):
+        read(path)
