@@ -12,6 +12,7 @@ too much is bad, reading fails rather than score a rest that may not be represen
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
@@ -162,7 +163,7 @@ def _open(
     source = Source(found.path, "", found.bytes, found.compression, found.remote)
     table = found.remote and found.path.lower().endswith((".parquet", ".pq"))
     head = b"PAR1" if table else streams.head_of(source, options.limits.head_bytes)
-    if not head.strip():
+    if head.strip() in _NOTHING:
         return None
     reader = registry.choose(head, found.path, options)
     source = Source(found.path, reader.name, found.bytes, found.compression, found.remote)
@@ -184,7 +185,12 @@ def _remedy(reading: Reading, reason: str) -> str:
     return f"look at {where}" if where else "check format and mapping, or raise the limit"
 
 
+_NOTHING: Final = (b"", b"[]", b"{}")
+
+
 def _why_empty(tally: Tally) -> str:
+    if tally.bad:
+        return f"all {tally.bad:,} rows cannot be used, see the quarantine"
     if tally.skipped:
         reasons = ", ".join(f"{reason} ({count})" for reason, count in tally.skipped.most_common(3))
         return f"records were skipped: {reasons}"

@@ -8,7 +8,7 @@ byte order mark, ``\\r\\n`` and blank lines are no one's fault.
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -91,11 +91,25 @@ def is_json_lines(head: bytes) -> bool:
         lines.pop()  # cut off, or empty after the last newline
     lines = [line.rstrip() for line in lines if line.strip()]
     if len(lines) == 1:
-        return first != b"["
+        # some delivery streams put objects one after another without anything between
+        return first != b"[" and (b"}{" not in head or _is_object(lines[0]))
     alone = sum(_is_object(line) for line in lines)
+    listed = sum(_is_object(line[:-1]) for line in lines if line.endswith(b","))
     if first == b"[":
-        return alone > 1 + sum(_is_object(line[:-1]) for line in lines if line.endswith(b","))
-    return alone > 0 or first != b"{"
+        return alone > 1 + listed
+    return alone > listed or first != b"{"
+
+
+def unwrapped(value: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the records of a document that only wraps them, as an API answers or an export is."""
+    for key in _WRAPPERS:
+        inner = value.get(key)
+        if isinstance(inner, list) and inner and all(isinstance(each, dict) for each in inner):
+            return inner
+    return None
+
+
+_WRAPPERS: Final = ("records", "data", "events", "logs", "items", "results", "requests", "rows")
 
 
 def sample(head: bytes, most: int = 50) -> list[dict[str, Any]]:
