@@ -49,6 +49,8 @@ def plain(array: pa.Array) -> pa.Array:
     if at.is_dictionary(array.type):
         array = array.dictionary_decode()
     if isinstance(array, pa.ExtensionArray):
+        if array.type.extension_name == "arrow.uuid":
+            return pa.array([None if each is None else str(each) for each in array.to_pylist()])
         array = array.storage
     kind = array.type
     if at.is_string(kind) or at.is_large_string(kind) or at.is_string_view(kind):

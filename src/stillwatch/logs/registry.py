@@ -37,6 +37,8 @@ _FOREIGN: Final = {
     b"\x1f\x8b": "packed twice with gzip",
     b"\x28\xb5\x2f\xfd": "packed twice with zstd",
     b"ORC": "an ORC file",
+    b"ARROW1": "an Arrow file",
+    b"PARE": "an encrypted Parquet file",
     b"Obj\x01": "an Avro file",
     b"SQLite format 3": "an SQLite database",
 }
@@ -59,7 +61,9 @@ def choose(head: bytes, path: str, options: ReadOptions) -> LogFormat:
         return best
     foreign = next((what for mark, what in _FOREIGN.items() if head.startswith(mark)), None)
     if foreign is not None:
-        raise UnknownFormat(f"{path} is {foreign}", hint="unpack it and name what was in it")
+        raise UnknownFormat(
+            f"{path} is {foreign}", hint="unpack or convert it, and name what was in it"
+        )
     if head[:64].count(b"\0") > 16:
         raise UnknownFormat(
             f"{path} is no text: it may be UTF-16 without a byte order mark",

@@ -26,8 +26,8 @@ INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
 FLOAT32_MAX: Final = 3.4028234e38
 
-_TRUE: Final = frozenset({"true", "t", "1", "yes"})
-_FALSE: Final = frozenset({"false", "f", "0", "no"})
+_TRUE: Final = frozenset({"true", "t", "1", "yes", "y", "on"})
+_FALSE: Final = frozenset({"false", "f", "0", "no", "n", "off"})
 
 
 def to_text(value: Any) -> str | None:

@@ -1,4 +1,5 @@
 import datetime as dt
+import uuid
 
 import pyarrow as pa
 import pytest
@@ -121,3 +122,10 @@ def test_nested_values_are_no_text():
     got, bad = canonical([{"a": 1}, "x", None], EVENT_COLUMNS["user_agent"])
     assert got.to_pylist() == [None, "x", None]
     assert bad == 1
+
+
+def test_uuids_are_written_out():
+    ids = [uuid.UUID(int=7), None]
+    got, bad = canonical(pa.array(ids, pa.uuid()), EVENT_COLUMNS["account_id"])
+    assert got.to_pylist() == ["00000000-0000-0000-0000-000000000007", None]
+    assert bad == 0
