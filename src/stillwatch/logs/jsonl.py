@@ -18,7 +18,6 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 
-from stillwatch.logs import lenient
 from stillwatch.logs.assemble import assemble
 from stillwatch.logs.interface import Reading
 from stillwatch.logs.lines import (
@@ -72,12 +71,8 @@ def _rowwise(reading: Reading, items: Iterable[Item]) -> Iterator[pa.RecordBatch
 
 def _rows(reading: Reading, items: Iterable[Item]) -> Iterator[Row]:
     for item in items:
-        inner = None if _is_event(reading, item.value) else unwrapped(item.value)
-        if inner is None:
-            yield from canonical_rows(item)
-            continue
-        for each in inner:
-            yield from canonical_rows(Item(item.line, lenient.dumps(each), each))
+        for each in (item,) if _is_event(reading, item.value) else unwrapped(item):
+            yield from canonical_rows(each)
 
 
 def _is_event(reading: Reading, value: dict[str, Any]) -> bool:

@@ -96,7 +96,8 @@ def _missing_hint(reading: Reading, name: str, present: list[str]) -> str:
 
 
 HINTS = {
-    ("litellm", "prompt"): "turn on store_prompts_in_spend_logs in general_settings",
+    ("litellm", "prompt"): "turn on store_prompts_in_spend_logs in general_settings, and "
+    "turn_off_message_logging off",
     ("otel", "prompt"): "let the instrumentation capture message content",
     ("bedrock", "prompt"): "turn on text delivery in the model invocation logging settings",
     ("azure", "account_id"): "export the category GatewayLogs too and read it together with these, "
