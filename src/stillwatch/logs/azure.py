@@ -35,6 +35,7 @@ from stillwatch.logs.interface import Reading
 from stillwatch.logs.lines import Item, json_items, looks_like_json, opened, sample
 from stillwatch.logs.messages import conversation, parsed, text_of
 from stillwatch.logs.records import Row, check_sample, record_batches
+from stillwatch.logs.schema import REQUIRED
 
 _MARKS: Final = (
     b"GatewayLlmLog",
@@ -43,6 +44,8 @@ _MARKS: Final = (
     b'"GatewayLogs"',
     b"ApiManagementGatewayLogs",
 )
+_ENOUGH: Final = 10
+"""So many requests must lack a prompt before a log is refused unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,10 @@ class AzureFormat:
 
     def check(self, reading: Reading, head: bytes) -> None:
         """Refuse logs without messages; who called may stand in another file."""
-        check_sample(reading, _sample_rows(reading, head), elsewhere=frozenset({"account_id"}))
+        rows = _sample_rows(reading, head)
+        # of few requests the beginning may not hold all parts
+        elsewhere = frozenset({"account_id"}) if len(rows) >= _ENOUGH else REQUIRED
+        check_sample(reading, rows, elsewhere)
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Yield canonical batches, one event per ``correlationId``."""
@@ -136,21 +142,36 @@ def _joined(parts: list[dict[str, Any]], name: str) -> Any:
     lists = [parsed(piece) for piece in pieces]
     if not all(isinstance(each, list) for each in lists):
         # cut in the middle of the JSON text: join first, then parse
-        return (
-            parsed("".join(piece for piece in pieces if isinstance(piece, str))) if pieces else None
-        )
+        return _whole("".join(piece for piece in pieces if isinstance(piece, str)))
     messages: list[Any] = []
     for each in lists:
-        goes_on = (
-            messages and each and isinstance(each[0], dict) and isinstance(messages[-1], dict)
-            and each[0].get("role") in (None, messages[-1].get("role"))
-        )  # fmt: skip
-        if goes_on:
-            whole = text_of(messages[-1].get("content")) + text_of(each[0].get("content"))
-            messages[-1] = {**messages[-1], **each[0], "role": messages[-1].get("role")}
-            messages[-1]["content"] = whole
-        messages.extend(each[1:] if goes_on else each)
+        for number, message in enumerate(each):
+            if messages and _goes_on(messages[-1], message, first=not number):
+                messages[-1] = _continued(messages[-1], message)
+            else:
+                messages.append(message)
     return messages
+
+
+def _whole(text: str) -> Any:
+    """Parse a message list; one that is cut off (above 2 MB) keeps what it has, plain text stays."""
+    if not text or text.lstrip()[:1] not in ("[", "{"):
+        return text or None
+    candidates = (parsed(text.rstrip("\\") + ending) for ending in ("", '"}]', "}]", "]", '"}]}]'))
+    return next((each for each in candidates if not isinstance(each, str)), None)
+
+
+def _goes_on(before: Any, message: Any, *, first: bool) -> bool:
+    """Tell a part of a message: one without a role, or with the same one in the next record."""
+    if not isinstance(before, dict) or not isinstance(message, dict):
+        return False
+    role = message.get("role")
+    return role is None or (first and role == before.get("role"))
+
+
+def _continued(before: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    whole = text_of(before.get("content")) + text_of(message.get("content"))
+    return {**before, **message, "role": before.get("role"), "content": whole}
 
 
 def _answer(messages: Any) -> str | None:
@@ -172,4 +193,4 @@ def _when(record: dict[str, Any]) -> Any:
 
 def _sequence(record: dict[str, Any]) -> int:
     number = field_of(record, "sequenceNumber")
-    return number if isinstance(number, int) else 0
+    return int(number) if isinstance(number, int) or str(number).isdecimal() else 0

@@ -42,14 +42,16 @@ def canonical_rows(item: Item) -> Iterable[Row]:
 
 def record_batches(reading: Reading, rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
     """Yield canonical batches, bounded in rows and in bytes of what was read for them."""
-    options, gathered, size = reading.options, [], 0
+    options, gathered, size, raw = reading.options, [], 0, b""
     for row in rows:
         _override(row, options.mapping, options.limits.depth)
         gathered.append(row)
-        size += len(row.item.raw)
+        if row.item.raw is not raw:  # many spans share one document
+            raw = row.item.raw
+            size += len(raw)
         if len(gathered) >= options.batch_rows or size >= options.limits.batch_bytes:
             yield _batch(reading, gathered)
-            gathered, size = [], 0
+            gathered, size, raw = [], 0, b""
     if gathered:
         yield _batch(reading, gathered)
 

@@ -2,7 +2,7 @@
 
 import orjson
 import pytest
-from logs_support import SAMPLES, ids, read
+from logs_support import SAMPLES, ids, read, write_lines
 
 from stillwatch.errors import EmptyInput, TooManyBadRows
 from stillwatch.logs import Limits
@@ -80,3 +80,51 @@ def test_what_is_no_record_in_a_batch_is_counted(tmp_path):
     table, _, quarantine = read(path, bad_row_limit=1.0)
     assert len(ids(table)) == 12
     assert quarantine.count == 2
+
+
+def part(sequence, **properties):
+    return {
+        "time": "2026-03-02T08:00:00Z",
+        "category": "GatewayLlmLogs",
+        "correlationId": "c",
+        "properties": {"sequenceNumber": sequence, **properties},
+    }
+
+
+def told(tmp_path, *parts):
+    """Prompt and response of one request in these parts."""
+    gateway = {**part(0, apimSubscriptionId="a"), "category": "GatewayLogs"}
+    first = part(0, modelName="lumen")
+    path = write_lines(tmp_path / "a.json", [gateway, first, *parts])
+    table, _, _ = read(path, bad_row_limit=1.0)
+    return [(row["prompt"], row["response"]) for row in table.to_pylist()]
+
+
+ASKED = '[{"role": "user", "content": "how long does it rest?"}]'
+SAID = '[{"role": "assistant", "content": "twelve hours"}]'
+
+
+def test_parts_are_joined_in_the_order_of_their_numbers(tmp_path):
+    parts = [part(str(n), responseMessages=SAID[n - 9 : n - 8]) for n in range(9, 9 + len(SAID))]
+    asked = [part("1", requestMessages=ASKED[:9]), part(2, requestMessages=ASKED[9:])]
+    assert told(tmp_path, *reversed(parts), *asked) == [("how long does it rest?", "twelve hours")]
+
+
+def test_a_streamed_answer_is_one_text(tmp_path):
+    pieces = orjson.dumps([{"role": "assistant", "content": "twe"}, {"content": "lve"}]).decode()
+    more = orjson.dumps([{"role": "assistant", "content": " hours"}]).decode()
+    parts = [part(1, requestMessages=ASKED), part(2, responseMessages=pieces),
+             part(3, responseMessages=more)]  # fmt: skip
+    assert told(tmp_path, *parts) == [("how long does it rest?", "twelve hours")]
+
+
+@pytest.mark.parametrize("kept", [45, len(ASKED) - 3, len(ASKED) - 1])
+def test_what_a_cut_message_still_says_is_kept(tmp_path, kept):
+    [(prompt, _)] = told(tmp_path, part(1, requestMessages=ASKED[:kept]))
+    assert "how long does it rest?".startswith(prompt)
+    assert len(prompt) > 9
+
+
+def test_json_that_is_cut_too_early_is_no_prompt(tmp_path):
+    with pytest.raises(EmptyInput):
+        told(tmp_path, part(1, requestMessages=ASKED[:9]))
