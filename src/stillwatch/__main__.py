@@ -57,7 +57,9 @@ def _interrupted(error: BaseException) -> bool:
 
 
 def _end(message: str, code: int) -> None:
-    print(f"stillwatch: {message}", file=sys.stderr)  # noqa: T201 - the program's voice
+    # a message may quote a log: what it quotes must not drive the terminal
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+    print(f"stillwatch: {shown}", file=sys.stderr)  # noqa: T201 - the program's voice
     sys.exit(code)
 
 

@@ -34,3 +34,14 @@ def test_the_handler_is_put_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     guarded(lambda: None)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_a_message_quotes_cannot_drive_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command() -> None:
+        raise InputError("no column \x1b[2J\r")
+
+    with pytest.raises(SystemExit):
+        guarded(command)
+    assert capsys.readouterr().err == "stillwatch: no column \\x1b[2J\\r\n"

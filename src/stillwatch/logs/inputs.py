@@ -128,6 +128,11 @@ def _known_suffix(path: Path) -> bool:
 
 
 def _file(path: Path, *, searched: bool = False) -> Found:
+    if not path.is_file():
+        raise InputError(
+            f"{path} is no file but a pipe or a device, which can be read only once",
+            hint="write it to a file first",
+        )
     try:
         with path.open("rb") as file:
             kind = streams.compression_of(file)

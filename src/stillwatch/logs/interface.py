@@ -11,7 +11,7 @@ It never raises for a bad row; it hands it to ``Reading.reject``.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -20,6 +20,9 @@ from stillwatch.logs.limits import Limits
 from stillwatch.logs.mapping import ColumnMapping
 from stillwatch.logs.quarantine import Quarantine
 from stillwatch.logs.schema import wanted_columns
+
+_REASON: Final = 80
+_REASONS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,12 @@ class Reading:
         self.quarantine.add(self.source.path, line, reason, raw)
 
     def skip(self, reason: str) -> None:
-        """Count one well-formed record that is no model request."""
-        self.tally.skipped[reason] += 1
+        """Count one well-formed record that is no model request.
+
+        ``reason`` may quote the record, so it is cut and many different ones are counted as one.
+        """
+        reason, skipped = reason[:_REASON], self.tally.skipped
+        skipped[reason if reason in skipped or len(skipped) < _REASONS else "other"] += 1
 
 
 class LogFormat(Protocol):

@@ -2,11 +2,13 @@
 
 >>> tally = Tally(cells=Counter(asn=2))
 >>> remarks(tally, Counter())
-("2 values were not of their column's type and count as absent: asn (2)",)
+("2 values were not of their column's type, taken as absent: asn (2)",)
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
 
 from stillwatch.logs.interface import Tally
 
@@ -16,6 +18,24 @@ _SHOWN = 3
 def remarks(tally: Tally, passed_over: Counter[str]) -> tuple[str, ...]:
     """Say in sentences what was not read, cut or left out; none if everything was taken whole."""
     return tuple(_remarks(tally, passed_over))
+
+
+def about_records(records: pa.Table, accounts: Sequence[str], tally: Tally) -> tuple[str, ...]:
+    """Say what the account records do not tell about the accounts of a log."""
+    known = set(records.column("account_id").to_pylist())
+    missing = sum(account not in known for account in accounts)
+    told = (
+        (f"{missing:,} of {len(accounts):,} accounts in the log have no account record",)
+        if missing
+        else ()
+    )
+    return (*told, *(f"account records: {each}" for each in _remarks(tally, Counter())))
+
+
+def about_baseline(quarantined: int, told: tuple[str, ...]) -> tuple[str, ...]:
+    """Say what of a baseline was not read."""
+    bad = (f"baseline: {_many(quarantined, 'row', 'rows')} could not be read",)
+    return (*(bad if quarantined else ()), *(f"baseline: {each}" for each in told))
 
 
 def _remarks(tally: Tally, passed_over: Counter[str]) -> Iterator[str]:
@@ -31,7 +51,7 @@ def _remarks(tally: Tally, passed_over: Counter[str]) -> Iterator[str]:
         )
     if tally.cells.total():
         said = _many(tally.cells.total(), "value was not of its", "values were not of their")
-        yield f"{said} column's type and count as absent: {_counted(tally.cells)}"
+        yield f"{said} column's type, taken as absent: {_counted(tally.cells)}"
     if tally.cut.total():
         said = _many(tally.cut.total(), "text", "texts")
         yield f"{said} beyond the length limit, cut there: {_counted(tally.cut)}"

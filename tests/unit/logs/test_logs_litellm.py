@@ -46,3 +46,12 @@ def test_without_a_user_the_team_and_then_the_key_is_the_account(tmp_path):
     ])  # fmt: skip
     table, _, _ = read(path)
     assert table.column("account_id").to_pylist() == ["team_1", "key_hash"]
+
+
+def test_reasons_that_a_log_makes_up_are_bounded(tmp_path):
+    made_up = [{**RECORDS[0], "call_type": f"embedding {n} " + "x" * 999} for n in range(200)]
+    path = write_lines(tmp_path / "a.jsonl", [*RECORDS, *made_up])
+    _, log, _ = read(path)
+    assert log.tally.skipped.total() == 201
+    assert len(log.tally.skipped) <= 51
+    assert max(map(len, log.tally.skipped)) <= 80
