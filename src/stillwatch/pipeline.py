@@ -23,8 +23,9 @@ from stillwatch.detection.rules import load_rules
 from stillwatch.domain.finding import RunSummary
 from stillwatch.engines.local import LocalEngine
 from stillwatch.errors import EmptyInput, InputError
-from stillwatch.logs import EventLog, Quarantine, ReadOptions, open_logs
+from stillwatch.logs import EventLog, Quarantine, ReadOptions, Tally, open_logs
 from stillwatch.logs.accounts import read_accounts
+from stillwatch.logs.remarks import about_baseline, about_records
 from stillwatch.profiles.coverage import coverage, period, unseen
 from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rules
 from stillwatch.profiles.requests import READ
@@ -44,6 +45,8 @@ class Summarised:
     sources: tuple[str, ...]
     formats: tuple[str, ...]
     quarantined: int
+    remarks: tuple[str, ...]
+    """What was not read whole, in sentences."""
 
 
 def summarise(
@@ -61,6 +64,7 @@ def summarise(
     stored = [p for p in named if is_profiles(Path(p))]
     logs = [p for p in named if p not in stored]
     table, formats, bad = ProfileTable(engine.families.names), [], 0
+    told: tuple[str, ...] = ()
     if logs:
         options = ReadOptions(
             format=format,
@@ -72,6 +76,7 @@ def summarise(
             log = open_logs(logs, options, bin_)
             table = engine.profile(log.batches(), _told(log, progress))
             formats, bad = sorted({source.format for source in log.sources}), bin_.count
+            told = log.remarks
     for path in stored:
         merge_tables(table, read_profiles(Path(path)), path)
         formats = sorted({*formats, "profiles"})
@@ -80,7 +85,7 @@ def summarise(
     if not len(table):
         raise EmptyInput(f"no request in {', '.join(paths)}", hint="name the log files to read")
     table.sort()
-    return Summarised(table, tuple(paths), tuple(formats), bad)
+    return Summarised(table, tuple(paths), tuple(formats), bad, told)
 
 
 def detect(
@@ -96,7 +101,8 @@ def detect(
     """Find suspicious accounts and campaigns in request logs; writes the result to ``out``."""
     started = time.monotonic()
     check_writable(out)
-    records = read_accounts(accounts) if accounts else None
+    told = Tally()
+    records = read_accounts(accounts, told) if accounts else None
     rules_folder = config.rules or shipped_rules()
     rules = load_rules(rules_folder / "detection")
     families = load_families(rules_folder / "phrases")
@@ -107,6 +113,11 @@ def detect(
     )
     known = summarise(baseline, config, format=format, progress=progress) if baseline else None
     table = read.table
+    notes = (
+        *read.remarks,
+        *(about_records(records, table.account_ids, told) if records is not None else ()),
+        *(about_baseline(known.quarantined, known.remarks) if known else ()),
+    )
     records = align(records, table.account_ids) if records is not None else None
     excused = exemptions(table.account_ids, records, config.allowed)
 
@@ -127,7 +138,8 @@ def detect(
     narrator = Narrator(table.account_ids, table.profiles, judgement, rules, excused)
     rows, found, campaigns = narrator.accounts_table(), narrator.accounts(), narrator.campaigns()
     summary = _summary(read, judgement, records, config)
-    summary = replace(summary, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    summary = replace(summary, notes=(*notes, *judgement.notes), seconds=seconds)
     write_result(out, summary, rows, found, campaigns)
     return read_result(out)
 

@@ -20,7 +20,7 @@ import pytest
 from stillwatch.domain.tables import EVENTS
 from tests.logfiles import contents
 
-COMMAND = [sys.executable, "-c", "from stillwatch.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "stillwatch"]
 REQUIRED = [column.name for column in EVENTS if column.required]
 
 
@@ -140,22 +140,34 @@ def write_packed(table: Path, out: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
-def test_an_interrupt_ends_a_run_at_once_and_leaves_nothing(world: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stage", "python"),
+    [
+        ("numba", ["-X", "importtime"]),  # still importing
+        ("getting ready", []),  # compiling: no kernel is cached
+        ("reading and profiling", []),
+    ],
+)
+def test_an_interrupt_ends_a_run_at_once_and_leaves_nothing(
+    stage: str, python: list[str], world: Path, tmp_path: Path
+) -> None:
     log, out = tmp_path / "long.jsonl.gz", tmp_path / "out"
     write_packed(events(world)[0], log)
     log.write_bytes(log.read_bytes() * 60)  # gzip members follow one another: far too long to wait
     terminal, end = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     environment.pop("NO_COLOR", None)
+    if stage == "getting ready":
+        environment["NUMBA_CACHE_DIR"] = str(world.parent / "no_kernels_yet")
     process = subprocess.Popen(
-        [*COMMAND, "detect", str(log), "--out", str(out)],
+        [sys.executable, *python, *COMMAND[1:], "detect", str(log), "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=end,
         env=environment,
     )
     os.close(end)
     try:
-        said = until(terminal, b"reading and profiling")
+        said = until(terminal, stage.encode())
         assert process.poll() is None, said
         asked = time.monotonic()
         process.send_signal(signal.SIGINT)

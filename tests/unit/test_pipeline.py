@@ -126,3 +126,17 @@ def test_a_place_that_cannot_be_written_is_refused_before_reading(
             detect([*days, "does-not-exist"], out, CONFIG)
     assert contents(tmp_path) == before
     check_writable(tmp_path / "new" / "and" / "deeper")
+
+
+def test_what_was_not_read_whole_is_told(days: list[str], tmp_path: Path) -> None:
+    with Path(days[0]).open("a") as file:
+        file.write("{}\n")
+    records = tmp_path / "records.csv"
+    records.write_text("account_id,verified\nnobody,perhaps\n")
+    told = detect(days, tmp_path / "out", CONFIG, accounts=records, baseline=days).summary
+    assert told.quarantined == 1
+    assert told.notes[:3] == (
+        "12 of 12 accounts in the log have no account record",
+        "account records: 1 value was not of its column's type, taken as absent: verified (1)",
+        "baseline: 1 row could not be read",
+    )

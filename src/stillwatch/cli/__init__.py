@@ -1,7 +1,5 @@
 """The command line: one file per command, each parses, calls one function, prints."""
 
-import sys
-
 import typer
 
 from stillwatch.cli.detect import detect
@@ -10,7 +8,6 @@ from stillwatch.cli.explain import explain
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 from stillwatch.cli.simulate import simulate
-from stillwatch.errors import StillwatchError
 
 app = typer.Typer(
     name="stillwatch",
@@ -28,17 +25,3 @@ app.command()(profile)
 app.command()(explain)
 app.command()(simulate)
 app.command()(evaluate)
-
-
-def main() -> None:
-    """Entry point: runs a command and turns our own errors into one line on stderr."""
-    try:
-        app()
-    except StillwatchError as error:
-        print(f"stillwatch: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        if isinstance(stop, SystemExit) and stop.code != 130:  # typer's own sign for an interrupt
-            raise
-        print("stillwatch: interrupted; nothing half-written was kept", file=sys.stderr)
-        sys.exit(130)

@@ -12,6 +12,9 @@ from stillwatch.logs.check import LogSummary, check_logs
 from stillwatch.logs.interface import ReadOptions
 from stillwatch.logs.mapping import read_mapping
 from stillwatch.logs.quarantine import Quarantine
+from stillwatch.report import text
+
+_LINE = text.Cut(chars=4000)
 
 
 def check(
@@ -57,8 +60,9 @@ def _plain(summary: LogSummary) -> dict[str, object]:
 
 
 def _show(summary: LogSummary, console: Console) -> None:
-    def line(text: str) -> None:
-        console.print(text, markup=False)
+    def line(words: str) -> None:
+        # file names, reasons and field names are a stranger's words: they must not drive a terminal
+        console.print(text.plain(words, _LINE), markup=False)
 
     for source in summary.sources:
         packed = f", {source.compression}" if source.compression else ""
@@ -67,6 +71,8 @@ def _show(summary: LogSummary, console: Console) -> None:
         line(f"  {name} = {path!r}")
     for path in summary.damaged:
         line(f"{path}: ends early; what came before the damage was read")
+    for path in summary.unknown:
+        line(f"{path}: of no known format, not read")
     line(f"{summary.rows:,} rows, {summary.bad:,} bad, {summary.accounts:,} accounts")
     if summary.first and summary.last:
         line(f"{summary.first:%Y-%m-%d %H:%M:%S} to {summary.last:%Y-%m-%d %H:%M:%S} UTC")

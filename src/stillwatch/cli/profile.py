@@ -15,6 +15,7 @@ from stillwatch.logs.mapping import read_mapping
 from stillwatch.pipeline import check_writable, summarise
 from stillwatch.profiles.coverage import period
 from stillwatch.profiles.store import write_profiles
+from stillwatch.report import text
 
 
 def profile(
@@ -54,6 +55,7 @@ def profile(
         "quarantined": read.quarantined,
         "first_seen": first.isoformat(),
         "last_seen": last.isoformat(),
+        "notes": read.remarks,
     }
     if json:
         print(orjson.dumps(told).decode())
@@ -64,3 +66,5 @@ def profile(
             f"{read.quarantined:,} rows quarantined: {out}",
             soft_wrap=True,
         )
+        for note in read.remarks:
+            print(f"note: {text.plain(note, text.SENTENCE)}")

@@ -36,7 +36,7 @@ def progress_bar(quiet: bool) -> Iterator[Report | None]:
         console=console,
         transient=True,
     ) as bar:
-        task = bar.add_task("opening", total=None)
+        task = bar.add_task("getting ready (a first run compiles)", total=None)
 
         def report(what: str, done: int, total: int) -> None:
             bar.update(task, description=_WORDS[what], completed=done, total=total or None)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import chain
 
 import pyarrow as pa
 
@@ -41,11 +42,15 @@ class LocalEngine:
 
         Raises whatever reading raises; on an interrupt no worker is left running.
         """
+        given = iter(batches)
+        first = next(given, None)
         table = ProfileTable(self.families.names)
+        if first is None:
+            return table
         lock = threading.Lock()
         local = threading.local()
 
-        def work(batch: pa.RecordBatch) -> int:
+        def work(batch: pa.RecordBatch, into: ProfileTable = table) -> int:
             kernel = getattr(local, "kernel", None)
             if kernel is None:
                 kernel = local.kernel = TextKernel(self.families, WordVectors())
@@ -54,13 +59,15 @@ class LocalEngine:
                 text = kernel.features(part.column("prompt"))
                 columns = requests(part)
                 with lock:
-                    table.add(part, columns, text)
+                    into.add(part, columns, text)
             return int(batch.num_rows)
 
+        # the first run compiles the kernels: in a worker an interrupt would have to wait for it
+        work(first.slice(0, 1), ProfileTable(self.families.names))
         workers = self.workers or os.cpu_count() or 1
         with ThreadPoolExecutor(workers, thread_name_prefix="profile") as pool:
             try:
-                for done in _bounded(pool, work, batches, workers + 2):
+                for done in _bounded(pool, work, chain((first,), given), workers + 2):
                     if progress:
                         progress(done)
             except BaseException:

@@ -2,7 +2,8 @@
 
 It is small against the log (one row per customer, not per request), so it is read whole. Rules:
 an account that is listed twice is an error that names both places, because two sign-up records
-for one id would make every link through them wrong; a cell of the wrong type becomes null.
+for one id would make every link through them wrong; a cell of the wrong type becomes null and is
+counted.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from stillwatch.domain.tables import ACCOUNTS
 from stillwatch.errors import EmptyInput, InputError
 from stillwatch.logs import streams
 from stillwatch.logs.columns import canonical
-from stillwatch.logs.csvfile import csv_items, delimiter_of, header_of
+from stillwatch.logs.csvfile import check_header, csv_items, delimiter_of, header_of
 from stillwatch.logs.inputs import find_inputs
 from stillwatch.logs.interface import Reading, ReadOptions, Source, Tally
 from stillwatch.logs.lines import Item, json_items, looks_like_json, opened
@@ -25,16 +26,20 @@ from stillwatch.logs.quarantine import Quarantine
 from stillwatch.logs.schema import ACCOUNTS_SCHEMA, ARROW_TYPES
 
 
-def read_accounts(path: Path | str) -> pa.Table:
+def read_accounts(path: Path | str, tally: Tally | None = None) -> pa.Table:
     """Read the accounts table (``ACCOUNTS_SCHEMA``) of a Parquet, CSV or JSON file.
 
-    Columns that the file lacks are null. Raises ``InputError`` for a row without an
-    ``account_id``, an unreadable row or an account listed twice, ``EmptyInput`` for no account.
+    Columns that the file lacks are null; ``tally`` counts cells of the wrong type. Raises
+    ``InputError`` for a row without an ``account_id``, an unreadable row or an account listed
+    twice, ``EmptyInput`` for no account.
     """
-    found = find_inputs([path]).files[0]
+    found, *others = find_inputs([path]).files
+    if found.searched or others:
+        raise InputError(f"{path} is not one file", hint="name the file with the account records")
+    tally = Tally() if tally is None else tally
     source = Source(found.path, "accounts", found.bytes, found.compression, found.remote)
     quarantine = Quarantine(None)
-    reading = Reading(source, ReadOptions(), quarantine, Tally())
+    reading = Reading(source, ReadOptions(), quarantine, tally)
     head = b"PAR1" if found.path.endswith((".parquet", ".pq")) else streams.head_of(source, 1 << 16)
     if not head.strip():
         raise EmptyInput(f"{path} is empty", hint="name a table of accounts")
@@ -44,7 +49,7 @@ def read_accounts(path: Path | str) -> pa.Table:
         raise InputError(
             f"{path}, line {bad.line}: {bad.reason}", hint="repair the row; accounts are few"
         )
-    table = _table(columns, len(lines), str(path))
+    table = _table(columns, len(lines), str(path), tally)
     _check(table, lines, str(path))
     return table
 
@@ -66,6 +71,7 @@ def _parquet(path: str) -> tuple[dict[str, pa.Array], range]:
 
 def _text(reading: Reading, head: bytes) -> tuple[dict[str, list[Any]], list[int]]:
     items: Iterator[Item]
+    header: list[str] = []
     text = opened(reading)
     if looks_like_json(head):
         items = json_items(reading, text)
@@ -76,24 +82,29 @@ def _text(reading: Reading, head: bytes) -> tuple[dict[str, list[Any]], list[int
                 f"{reading.source.path} has no column 'account_id'",
                 hint=f"it has: {', '.join(header[:30])}",
             )
+        check_header(header, reading)
         items = csv_items(reading, text)
     rows = list(items)
     columns = {
         name: [item.value.get(name) for item in rows]
         for name in ACCOUNTS_SCHEMA.names
-        if any(name in item.value for item in rows)
+        if name in header or any(name in item.value for item in rows)
     }
     return columns, [item.line for item in rows]
 
 
-def _table(columns: dict[str, Any], rows: int, path: str) -> pa.Table:
+def _table(columns: dict[str, Any], rows: int, path: str, tally: Tally) -> pa.Table:
     arrays = []
     for column in ACCOUNTS:
         given = columns.get(column.name)
         if given is None and column.required:
             raise _lacking(rows, path, column.name)
-        array = pa.nulls(rows, ARROW_TYPES[column.type])
-        arrays.append(array if given is None else canonical(given, column)[0])
+        if given is None:
+            arrays.append(pa.nulls(rows, ARROW_TYPES[column.type]))
+            continue
+        array, bad = canonical(given, column)
+        tally.cells[column.name] += bad
+        arrays.append(array)
     return pa.Table.from_arrays(arrays, schema=ACCOUNTS_SCHEMA)
 
 

@@ -7,26 +7,45 @@ As delivered to storage or an event hub (``{"records": [...]}`` or one record pe
 are put in order and joined. A message that goes on in the next record goes on with the same role.
 
 Account: the caller's subscription (``apimSubscriptionId``), else product or user. These stand in
-the ``GatewayLogs`` records of the same ``correlationId``, so export both categories to one place;
-the caller's address comes from there too. Sources: Microsoft Learn, "Log token usage, prompts,
+the ``GatewayLogs`` records of the same ``correlationId``, often in a file of their own, so files
+are joined (``azurejoin``); the caller's address comes from there too. Sources: Microsoft Learn, "Log token usage, prompts,
 and completions for LLM APIs"; Azure Monitor reference, "ApiManagementGatewayLlmLog" and
 "ApiManagementGatewayLogs".
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
 
+from stillwatch.logs.azurejoin import (
+    BILLED,
+    Joiner,
+    Request,
+    by_hour,
+    field_of,
+    records_of,
+    text,
+)
 from stillwatch.logs.bodies import finish_reason
 from stillwatch.logs.interface import Reading
 from stillwatch.logs.lines import Item, json_items, looks_like_json, opened, sample
 from stillwatch.logs.messages import conversation, parsed, text_of
 from stillwatch.logs.records import Row, check_sample, record_batches
+from stillwatch.logs.schema import REQUIRED
 
-_MARKS: Final = (b"GatewayLlmLog", b'"requestMessages"', b'"RequestMessages"')
-_BILLED: Final = ("apimSubscriptionId", "subscriptionId", "productId", "userId")
+_MARKS: Final = (
+    b"GatewayLlmLog",
+    b'"requestMessages"',
+    b'"RequestMessages"',
+    b'"GatewayLogs"',
+    b"ApiManagementGatewayLogs",
+)
+_ENOUGH: Final = 10
+"""So many requests must lack a prompt before a log is refused unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,103 +55,72 @@ class AzureFormat:
     name: str = "azure"
 
     def sniff(self, head: bytes, name: str) -> float:
-        """Recognise the category, the table or the message fields."""
+        """Recognise the categories, the tables or the message fields."""
         del name
         return 0.95 if looks_like_json(head) and any(mark in head for mark in _MARKS) else 0.0
 
     def check(self, reading: Reading, head: bytes) -> None:
-        """Refuse logs without messages or without the gateway records that name the caller."""
-        joiner = _Joiner(reading.options.limits.pending_events)
-        items = [record for value in sample(head) for record in _records(Item(0, b"", value))]
-        rows = [row for item in items for row in joiner.add(item)]
-        check_sample(reading, [*rows, *joiner.rest()])
+        """Refuse logs without messages; who called may stand in another file."""
+        rows = _sample_rows(reading, head)
+        # of few requests the beginning may not hold all parts
+        elsewhere = frozenset({"account_id"}) if len(rows) >= _ENOUGH else REQUIRED
+        check_sample(reading, rows, elsewhere)
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Yield canonical batches, one event per ``correlationId``."""
-        return record_batches(reading, _rows(reading))
+        return self.joined((reading,))
+
+    def joined(self, readings: Sequence[Reading]) -> Iterator[pa.RecordBatch]:
+        """Yield the same of several files whose records belong together."""
+        requests = _requests(sorted(readings, key=lambda each: by_hour(each.source.path)))
+        for reading, group in groupby(requests, key=attrgetter("reading")):
+            yield from record_batches(reading, map(_event, group))
 
 
-def _rows(reading: Reading) -> Iterator[Row]:
-    joiner = _Joiner(reading.options.limits.pending_events)
-    for item in json_items(reading, opened(reading)):
-        for record in _records(item):
-            if not _text(record.value, "correlationId"):
-                reading.reject(record.line, "no correlationId", record.raw)
-            else:
-                yield from joiner.add(record)
+def _requests(readings: Sequence[Reading]) -> Iterator[Request]:
+    joiner = _joiner(readings[0])
+    for reading in readings:
+        for item in json_items(reading, opened(reading)):
+            for record in records_of(item):
+                if text(record.value, "correlationId"):
+                    yield from joiner.add(reading, record)
+                else:
+                    reading.reject(record.line, "no correlationId", record.raw)
     yield from joiner.rest()
     if joiner.alone:
-        reading.tally.skipped["gateway record of no model request"] += joiner.alone
+        readings[0].tally.skipped["gateway record of no model request"] += joiner.alone
 
 
-def _records(item: Item) -> Iterable[Item]:
-    """Unwrap a batch of an event hub."""
-    inner = item.value.get("records")
-    if not isinstance(inner, list):
-        return (item,)
-    return (Item(item.line, item.raw, each) for each in inner if isinstance(each, dict))
+def _joiner(reading: Reading) -> Joiner:
+    return Joiner(reading.options.limits, whole=reading.options.mapping is not None)
 
 
-@dataclass(slots=True)
-class _Pending:
-    """The records of one request so far."""
-
-    first: Item
-    """The first of them."""
-    llm: list[dict[str, Any]] = field(default_factory=list)
-    """Language-model records."""
-    gateway: dict[str, Any] = field(default_factory=dict)
-    """The gateway's record."""
+def _sample_rows(reading: Reading, head: bytes) -> list[Row]:
+    joiner = _joiner(reading)
+    records = [record for value in sample(head) for record in records_of(Item(0, b"", value))]
+    requests = [request for record in records for request in joiner.add(reading, record)]
+    return [_event(request) for request in (*requests, *joiner.rest())]
 
 
-class _Joiner:
-    """Gathers records by ``correlationId``; the oldest leave when too many are open."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open: dict[str, _Pending] = {}
-        self.alone = 0
-
-    def add(self, item: Item) -> Iterator[Row]:
-        key = _text(item.value, "correlationId")
-        pending = self._open.setdefault(key, _Pending(item))
-        if _is_llm(item.value):
-            pending.llm.append(item.value)
-        else:
-            pending.gateway = item.value
-        if len(self._open) > self._most:
-            yield from self._row(self._open.pop(next(iter(self._open))))
-
-    def rest(self) -> Iterator[Row]:
-        while self._open:
-            yield from self._row(self._open.pop(next(iter(self._open))))
-
-    def _row(self, pending: _Pending) -> Iterator[Row]:
-        if pending.llm:
-            yield _event(pending)
-        else:
-            self.alone += 1
-
-
-def _event(pending: _Pending) -> Row:
-    parts = sorted(pending.llm, key=_sequence)
-    gateway = pending.gateway
+def _event(request: Request) -> Row:
+    parts = sorted(request.parts, key=_sequence)
+    gateway = request.gateway
     said = conversation(_joined(parts, "requestMessages"))
     answer = _joined(parts, "responseMessages")
     told = {
-        name: next((found for part in parts if (found := _field(part, name)) not in (None, "")), None)
+        name: next((found for part in parts if (found := field_of(part, name)) not in (None, "")), None)
         for name in ("modelName", "deploymentName", "promptTokens", "completionTokens",
                      "isStreamCompletion", "requestId", "operationName")
     }  # fmt: skip
-    caller = (*(_field(gateway, n) for n in _BILLED), *(_field(parts[0], n) for n in _BILLED))
+    caller = (*(field_of(gateway, n) for n in BILLED), *(field_of(parts[0], n) for n in BILLED))
     values = {
-        "event_id": _text(parts[0], "correlationId"),
-        "timestamp": _field(gateway, "time") or _when(parts[0]) or _when(gateway),
+        "event_id": text(parts[0], "correlationId"),
+        "timestamp": field_of(gateway, "time") or _when(parts[0]) or _when(gateway),
         "account_id": next((each for each in caller if each), None),
         "model": told["deploymentName"] or told["modelName"],
         "prompt": said.prompt,
-        "organization_id": _field(gateway, "productId"),
-        "end_user_id": _field(gateway, "userId"),
+        "organization_id": field_of(gateway, "productId"),
+        "end_user_id": field_of(gateway, "userId"),
         "turn": said.turn,
         "operation": "chat" if isinstance(said.turn, int) else None,
         "system_prompt": said.system_prompt,
@@ -141,34 +129,49 @@ def _event(pending: _Pending) -> Row:
         "output_tokens": told["completionTokens"],
         "stream": told["isStreamCompletion"],
         "finish_reason": _reason(answer),
-        "client_ip": _field(gateway, "callerIpAddress"),
+        "client_ip": field_of(gateway, "callerIpAddress"),
         "channel": "azure",
     }
     record = {"llm": parts, "gateway": gateway, **{k: v for k, v in told.items() if v is not None}}
-    return Row(pending.first, values, record)
+    return Row(request.first, values, record)
 
 
 def _joined(parts: list[dict[str, Any]], name: str) -> Any:
     """Put the parts of a message list together again."""
-    pieces = [piece for part in parts if (piece := _field(part, name)) not in (None, "", [])]
+    pieces = [piece for part in parts if (piece := field_of(part, name)) not in (None, "", [])]
     lists = [parsed(piece) for piece in pieces]
     if not all(isinstance(each, list) for each in lists):
         # cut in the middle of the JSON text: join first, then parse
-        return (
-            parsed("".join(piece for piece in pieces if isinstance(piece, str))) if pieces else None
-        )
+        return _whole("".join(piece for piece in pieces if isinstance(piece, str)))
     messages: list[Any] = []
     for each in lists:
-        goes_on = (
-            messages and each and isinstance(each[0], dict) and isinstance(messages[-1], dict)
-            and each[0].get("role") in (None, messages[-1].get("role"))
-        )  # fmt: skip
-        if goes_on:
-            whole = text_of(messages[-1].get("content")) + text_of(each[0].get("content"))
-            messages[-1] = {**messages[-1], **each[0], "role": messages[-1].get("role")}
-            messages[-1]["content"] = whole
-        messages.extend(each[1:] if goes_on else each)
+        for number, message in enumerate(each):
+            if messages and _goes_on(messages[-1], message, first=not number):
+                messages[-1] = _continued(messages[-1], message)
+            else:
+                messages.append(message)
     return messages
+
+
+def _whole(text: str) -> Any:
+    """Parse a message list; one that is cut off (above 2 MB) keeps what it has, plain text stays."""
+    if not text or text.lstrip()[:1] not in ("[", "{"):
+        return text or None
+    candidates = (parsed(text.rstrip("\\") + ending) for ending in ("", '"}]', "}]", "]", '"}]}]'))
+    return next((each for each in candidates if not isinstance(each, str)), None)
+
+
+def _goes_on(before: Any, message: Any, *, first: bool) -> bool:
+    """Tell a part of a message: one without a role, or with the same one in the next record."""
+    if not isinstance(before, dict) or not isinstance(message, dict):
+        return False
+    role = message.get("role")
+    return role is None or (first and role == before.get("role"))
+
+
+def _continued(before: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    whole = text_of(before.get("content")) + text_of(message.get("content"))
+    return {**before, **message, "role": before.get("role"), "content": whole}
 
 
 def _answer(messages: Any) -> str | None:
@@ -184,33 +187,10 @@ def _reason(messages: Any) -> str | None:
     return next((finish_reason(each) for each in reversed(reasons) if each), None)
 
 
-def _is_llm(record: dict[str, Any]) -> bool:
-    kind = f"{record.get('category', '')} {record.get('Type', '')} {record.get('Category', '')}"
-    if "Gateway" in kind:
-        return "LlmLog" in kind
-    return _field(record, "sequenceNumber") is not None or _field(record, "modelName") is not None
-
-
-def _field(record: dict[str, Any], name: str) -> Any:
-    """Return a field of the record or its ``properties``, in either spelling."""
-    properties = parsed(record.get("properties"))
-    places = (properties, record) if isinstance(properties, dict) else (record,)
-    for place in places:
-        for spelled in (name, name[0].upper() + name[1:]):
-            if place.get(spelled) is not None:
-                return place[spelled]
-    return None
-
-
-def _text(record: dict[str, Any], name: str) -> str:
-    found = _field(record, name)
-    return found if isinstance(found, str) else ""
-
-
 def _when(record: dict[str, Any]) -> Any:
-    return _field(record, "time") or _field(record, "timeGenerated")
+    return field_of(record, "time") or field_of(record, "timeGenerated")
 
 
 def _sequence(record: dict[str, Any]) -> int:
-    number = _field(record, "sequenceNumber")
-    return number if isinstance(number, int) else 0
+    number = field_of(record, "sequenceNumber")
+    return int(number) if isinstance(number, int) or str(number).isdecimal() else 0

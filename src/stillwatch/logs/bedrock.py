@@ -13,17 +13,19 @@ Logs and Amazon S3".
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
+from stillwatch.logs.bedrockbody import fetch_body
 from stillwatch.logs.bodies import request_fields, response_fields
 from stillwatch.logs.interface import Reading
-from stillwatch.logs.lines import Item, json_items, looks_like_json, opened, sample
+from stillwatch.logs.lines import Item, json_items, looks_like_json, opened, sample, unwrapped
 from stillwatch.logs.mapping import lookup
 from stillwatch.logs.messages import parsed
 from stillwatch.logs.records import Row, check_sample, record_batches
 
+SCHEMA: Final = "ModelInvocationLog"
 _OPERATIONS = {"Converse": "chat", "ConverseStream": "chat"}
 
 
@@ -40,8 +42,9 @@ class BedrockFormat:
 
     def check(self, reading: Reading, head: bytes) -> None:
         """Refuse logs without text delivery."""
-        records = [_record(Item(0, b"", value)) for value in sample(head)]
-        check_sample(reading, [_row(item) for item in records if _refusal(item.value) is None])
+        items = (each for value in sample(head) for each in _records(Item(0, b"", value)))
+        rows = [_row(item) for item in items if _usable(item.value)]
+        check_sample(reading, rows)
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Yield canonical batches; invocations that generate no text are skipped and counted."""
@@ -49,32 +52,56 @@ class BedrockFormat:
 
 
 def _rows(reading: Reading) -> Iterator[Row]:
-    for item in map(_record, json_items(reading, opened(reading))):
-        refusal = _refusal(item.value)
-        if refusal is not None:
-            reading.reject(item.line, refusal, item.raw)
-        elif _embeds(item.value):
-            reading.skip("embedding")
-        else:
-            yield _row(item, reading.options.limits.depth)
+    for item in json_items(reading, opened(reading)):
+        for record in _records(item):
+            if record.value.get("schemaType") != SCHEMA:
+                reading.reject(record.line, "not a ModelInvocationLog record", record.raw)
+            elif other := _other(record.value):
+                reading.skip(other)
+            else:
+                yield from _event(reading, record)
 
 
-def _record(item: Item) -> Item:
-    """Unwrap a CloudWatch export."""
-    inner = parsed(item.value.get("message"))
-    return Item(item.line, item.raw, inner) if isinstance(inner, dict) else item
+def _event(reading: Reading, item: Item) -> Iterator[Row]:
+    for side in ("input", "output"):
+        fetch_body(reading, item.value, side)
+    if lookup(item.value, "input.inputBodyJson") is None and _apart(item.value):
+        reason = "body kept in an object of its own (inputBodyS3Path) that is not beside the log"
+        reading.reject(item.line, reason, item.raw)
+    else:
+        yield _row(item, reading.options.limits.depth)
 
 
-def _refusal(record: dict[str, Any]) -> str | None:
-    if record.get("schemaType") != "ModelInvocationLog":
-        return "not a ModelInvocationLog record"
-    if lookup(record, "input.inputBodyJson") is None and lookup(record, "input.inputBodyS3Path"):
-        return "body kept in an object of its own (inputBodyS3Path)"
-    return None
+def _records(item: Item) -> Iterator[Item]:
+    """Unwrap what CloudWatch delivers: a batch, and each record as text."""
+    for outer in (item,) if item.value.get("schemaType") == SCHEMA else unwrapped(item):
+        inner = parsed(outer.value.get("message") or outer.value.get("@message"))
+        yield Item(outer.line, outer.raw, inner) if isinstance(inner, dict) else outer
 
 
-def _embeds(record: dict[str, Any]) -> bool:
-    return "embed" in str(record.get("modelId", ""))
+def _usable(record: dict[str, Any]) -> bool:
+    whole = lookup(record, "input.inputBodyJson") is not None or not _apart(record)
+    return record.get("schemaType") == SCHEMA and not _other(record) and whole
+
+
+def _apart(record: dict[str, Any]) -> bool:
+    return bool(lookup(record, "input.inputBodyS3Path"))
+
+
+def _other(record: dict[str, Any]) -> str | None:
+    """Tell what an invocation makes if it is no text."""
+    model = str(record.get("modelId", ""))
+    return next((kind for word, kind in _NO_TEXT.items() if word in model), None)
+
+
+_NO_TEXT: Final = {
+    "embed": "embedding",
+    "rerank": "ranking",
+    "stability.": "image",
+    "titan-image": "image",
+    "nova-canvas": "image",
+    "nova-reel": "video",
+}
 
 
 def _row(item: Item, depth: int = 64) -> Row:

@@ -43,6 +43,8 @@ class LogSummary:
     """Files in folders that were not read, by reason."""
     damaged: tuple[str, ...]
     """Files that end early."""
+    unknown: tuple[str, ...]
+    """Files in folders that no reader recognises."""
     coverage: dict[str, float]
     """Share of good rows (0 to 1) that have a value, by column."""
     first: datetime | None
@@ -93,6 +95,7 @@ def check_logs(
         skipped=dict(tally.skipped.most_common()),
         passed_over=dict(log.passed_over.most_common()),
         damaged=tuple(tally.damaged),
+        unknown=tuple(tally.unknown),
         coverage={name: count / tally.good for name, count in filled.items()},
         first=min(moments, default=None),
         last=max(moments, default=None),

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import types as at
 
 from stillwatch.logs.mapping import ColumnMapping
-from stillwatch.logs.values import to_micros
+from stillwatch.logs.values import read_moment, to_micros
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
@@ -40,10 +40,7 @@ def _clocked(cell: Any, unit: str | None, zone: ZoneInfo | None) -> Any:
     """Return microseconds where a setting applies, else the cell for the usual way."""
     try:
         if isinstance(cell, str):
-            cell = cell.strip()
-            if cell.replace(".", "", 1).isdecimal():
-                return to_micros(float(cell) if "." in cell else int(cell), unit)
-            cell = datetime.fromisoformat(cell)
+            cell = read_moment(cell.strip())
         if isinstance(cell, datetime):
             if cell.tzinfo is None and zone is not None:
                 cell = cell.replace(tzinfo=zone)

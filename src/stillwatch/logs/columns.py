@@ -22,6 +22,7 @@ from stillwatch.logs.schema import ARROW_TYPES, EVENT_COLUMNS
 __all__ = ["EVENT_COLUMNS", "canonical", "plain"]
 
 _LARGEST = {"int32": values.INT32_MAX, "int64": values.INT64_MAX, "float32": values.FLOAT32_MAX}
+_EXACT = 2**53
 _UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -48,6 +49,8 @@ def plain(array: pa.Array) -> pa.Array:
     if at.is_dictionary(array.type):
         array = array.dictionary_decode()
     if isinstance(array, pa.ExtensionArray):
+        if array.type.extension_name == "arrow.uuid":
+            return pa.array([None if each is None else str(each) for each in array.to_pylist()])
         array = array.storage
     kind = array.type
     if at.is_string(kind) or at.is_large_string(kind) or at.is_string_view(kind):
@@ -81,7 +84,9 @@ def _text(array: pa.Array, column: Column) -> tuple[pa.Array, int]:
 def _number(array: pa.Array, column: Column) -> tuple[pa.Array, int]:
     if at.is_string(array.type):
         trimmed = pc.utf8_trim_whitespace(array)
-        array = pc.if_else(pc.equal(trimmed, ""), None, trimmed).cast(pa.float64())
+        array = _read(pc.if_else(pc.equal(trimmed, ""), None, trimmed))
+        if column.type == "int64" and at.is_floating(array.type) and _inexact(array):
+            return _one_by_one(trimmed, column)
     elif at.is_decimal(array.type):
         array = array.cast(pa.float64())
     elif not (at.is_integer(array.type) or at.is_floating(array.type)):
@@ -93,6 +98,16 @@ def _number(array: pa.Array, column: Column) -> tuple[pa.Array, int]:
         return kept.cast(pa.float32(), safe=False), bad
     kept, bad = _whole_numbers(array, int(_LARGEST[column.type]))
     return kept.cast(ARROW_TYPES[column.type]), bad
+
+
+def _read(texts: pa.Array) -> pa.Array:
+    """Read numbers, whole ones exactly: a double holds these only up to 2**53."""
+    whole = pc.all(pc.utf8_is_decimal(texts)).as_py()
+    return texts.cast(pa.int64() if whole else pa.float64())
+
+
+def _inexact(array: pa.Array) -> bool:
+    return (pc.max(array).as_py() or 0) >= _EXACT
 
 
 def _within(array: pa.Array, largest: float) -> tuple[pa.Array, int]:

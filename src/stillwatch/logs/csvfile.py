@@ -7,7 +7,7 @@ Source: RFC 4180, "Common Format and MIME Type for CSV Files".
 """
 
 import csv
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
 
@@ -79,7 +79,8 @@ def check_header(header: list[str], reading: Reading) -> None:
             f"{reading.source.path} has {len(header)} columns, more than {limits.columns}",
             hint="export only the columns of the request log",
         )
-    twice = {name for name in header if header.count(name) > 1}
+    # spreadsheets leave columns without a name behind
+    twice = {name for name, times in Counter(header).items() if name and times > 1}
     if twice:
         raise InputError(
             f"{reading.source.path} has the column {min(twice)!r} twice",

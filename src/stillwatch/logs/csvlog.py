@@ -15,7 +15,7 @@ from stillwatch.logs.interface import Reading
 from stillwatch.logs.lines import Item, looks_like_json, opened
 from stillwatch.logs.mapping import require_paths
 from stillwatch.logs.records import Row, canonical_rows, record_batches
-from stillwatch.logs.schema import EVENT_COLUMNS
+from stillwatch.logs.schema import ENOUGH, EVENT_COLUMNS, REQUIRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class CsvFormat:
         if looks_like_json(head) or b"\0" in head.partition(b"\n")[0]:
             return 0.0
         header = header_of(head, delimiter_of(head))
-        if {"event_id", "account_id"} <= set(header):
+        if len(REQUIRED & set(header)) >= ENOUGH:
             return 0.8
         return 0.15 if len(header) > 1 or ".csv" in name else 0.0
 

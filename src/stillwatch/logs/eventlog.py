@@ -12,14 +12,24 @@ too much is bad, reading fails rather than score a rest that may not be represen
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
-from stillwatch.errors import EmptyInput, TooManyBadRows
+from stillwatch.errors import EmptyInput, InputError, TooManyBadRows, UnknownFormat
 from stillwatch.logs import registry, streams
 from stillwatch.logs.inputs import Found, find_inputs
-from stillwatch.logs.interface import LogFormat, Reading, ReadOptions, Source, Tally
+from stillwatch.logs.interface import (
+    JoiningFormat,
+    LogFormat,
+    Reading,
+    ReadOptions,
+    Source,
+    Tally,
+)
 from stillwatch.logs.quarantine import Quarantine
+from stillwatch.logs.records import HINTS
+from stillwatch.logs.remarks import remarks
 
 EARLY_ROWS = 1000
 """From this many rows on, too large a share of bad ones stops the reading at once."""
@@ -50,6 +60,11 @@ class EventLog:
         return min(self.tally.bytes_read, self.total_bytes)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was not read whole, in sentences."""
+        return remarks(self.tally, self.passed_over)
+
+    @property
     def rows_read(self) -> int:
         """Rows seen so far, good and bad."""
         return self.tally.good + self.tally.bad
@@ -61,15 +76,26 @@ class EventLog:
         ``TooManyBadRows`` when the share of bad rows is above the limit, ``EmptyInput`` after
         the last batch if there was no good row.
         """
-        for number, (reader, reading) in enumerate(self._readings):
+        for number, (reading, batches) in enumerate(self._passes()):
             if number:
                 self._stop_if_bad(reading)
-            for batch in reader.batches(reading):
+            for batch in batches:
                 if self.rows_read >= EARLY_ROWS:
                     self._stop_if_bad(reading)
                 if batch.num_rows:
                     yield batch
         self._finish()
+
+    def _passes(self) -> Iterator[tuple[Reading, Iterator[pa.RecordBatch]]]:
+        """Yield each source's batches, or those of all sources that belong together at once."""
+        joined: set[str] = set()
+        for reader, reading in self._readings:
+            if not isinstance(reader, JoiningFormat):
+                yield reading, reader.batches(reading)
+            elif reader.name not in joined:
+                joined.add(reader.name)
+                parts = [other for same, other in self._readings if same.name == reader.name]
+                yield reading, reader.joined(parts)
 
     def _finish(self) -> None:
         _, reading = self._readings[-1]
@@ -86,11 +112,10 @@ class EventLog:
             return
         reasons = reading.quarantine.reasons.most_common(3)
         shown = ", ".join(f"{reason} ({count})" for reason, count in reasons)
-        where = reading.quarantine.path
         raise TooManyBadRows(
             f"{self.tally.bad} of {self.rows_read} rows cannot be used ({share:.1%}, limit "
             f"{reading.options.bad_row_limit:.1%}): {shown}",
-            hint=f"look at {where}" if where else "check format and mapping, or raise the limit",
+            hint=_remedy(reading, reasons[0][0]),
         )
 
     def _described(self) -> str:
@@ -109,8 +134,24 @@ def open_logs(
     """
     listing = find_inputs(paths)
     tally = Tally()
-    opened = [_open(found, options, quarantine, tally) for found in listing.files]
-    readings = [entry for entry in opened if entry is not None]
+    readings: list[tuple[LogFormat, Reading]] = []
+    unknown: UnknownFormat | None = None
+    for found in listing.files:
+        try:
+            entry = _open(found, options, quarantine, tally)
+        except UnknownFormat as error:
+            if not found.searched:
+                raise
+            # folders hold manifests and our own results, too: passed over, but told
+            tally.unknown.append(found.path)
+            unknown = unknown or error
+            continue
+        if entry is None:
+            listing.passed_over["empty"] += 1
+        else:
+            readings.append(entry)
+    if not readings and unknown is not None:
+        raise unknown
     if not readings:
         raise EmptyInput(f"{listing.files[0].path} is empty", hint="name a file with requests")
     return EventLog(readings, tally, listing.passed_over)
@@ -122,17 +163,34 @@ def _open(
     source = Source(found.path, "", found.bytes, found.compression, found.remote)
     table = found.remote and found.path.lower().endswith((".parquet", ".pq"))
     head = b"PAR1" if table else streams.head_of(source, options.limits.head_bytes)
-    if not head.strip():
-        tally.skipped["empty file"] += 1
+    if head.strip() in _NOTHING:
         return None
     reader = registry.choose(head, found.path, options)
     source = Source(found.path, reader.name, found.bytes, found.compression, found.remote)
     reading = Reading(source, options, quarantine, tally)
-    reader.check(reading, head)
+    try:
+        reader.check(reading, head)
+    except InputError as error:
+        if found.searched:
+            error.hint += "; if it is no request log, name the log files instead of the folder"
+        raise
     return reader, reading
 
 
+def _remedy(reading: Reading, reason: str) -> str:
+    known = HINTS.get((reading.source.format, reason.removeprefix("no ")))
+    if known:
+        return known
+    where = reading.quarantine.path
+    return f"look at {where}" if where else "check format and mapping, or raise the limit"
+
+
+_NOTHING: Final = (b"", b"[]", b"{}")
+
+
 def _why_empty(tally: Tally) -> str:
+    if tally.bad:
+        return f"all {tally.bad:,} rows cannot be used, see the quarantine"
     if tally.skipped:
         reasons = ", ".join(f"{reason} ({count})" for reason, count in tally.skipped.most_common(3))
         return f"records were skipped: {reasons}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from stillwatch.errors import EmptyInput, InputError
-from stillwatch.logs import remote, streams
+from stillwatch.logs import remote, stores, streams
 
 SUFFIXES: Final = frozenset(
     {".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".log"}
@@ -33,6 +33,8 @@ class Found:
     """``gzip``, ``zstd`` or ``None``."""
     remote: bool = False
     """True for an address."""
+    searched: bool = False
+    """True if it was not named but found in a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Listing:
     files: tuple[Found, ...]
     """In the order given; within a folder by name."""
     passed_over: Counter[str] = field(default_factory=Counter)
-    """Reason to number of files in folders that were not read."""
+    """Reason to number of files that were not read."""
 
 
 def find_inputs(paths: Sequence[str | Path]) -> Listing:
@@ -53,7 +55,8 @@ def find_inputs(paths: Sequence[str | Path]) -> Listing:
     files: dict[str, Found] = {}
     for path in paths:
         for found in _resolve(str(path), passed_over):
-            files.setdefault(found.path, found)
+            if found.path not in files or not found.searched:
+                files[found.path] = found
     return Listing(tuple(files.values()), passed_over)
 
 
@@ -63,8 +66,8 @@ def _resolve(path: str, passed_over: Counter[str]) -> Iterator[Found]:
         if not listed:
             raise EmptyInput(f"nothing matches {path}", hint="check the address")
         for name, size in listed:
-            kind = next((c for s, c in _NAMED.items() if name.lower().endswith(s)), None)
-            yield Found(name, size, kind, remote=True)
+            kind = _compression(name)
+            yield Found(name, size, kind, remote=True, searched=name != path)
         return
     local = Path(path).expanduser()
     if local.is_dir():
@@ -78,6 +81,13 @@ def _resolve(path: str, passed_over: Counter[str]) -> Iterator[Found]:
 
 
 _NAMED: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+
+
+def _compression(address: str) -> str | None:
+    if stores.covers(address):
+        with stores.opened(address) as file:
+            return streams.compression_of(file)
+    return next((kind for end, kind in _NAMED.items() if address.lower().endswith(end)), None)
 
 
 def _pattern(pattern: str, passed_over: Counter[str]) -> Iterator[Found]:
@@ -101,7 +111,7 @@ def _folder(folder: Path, passed_over: Counter[str]) -> Iterator[Found]:
             passed_over[f"suffix {path.suffix or '(none)'}"] += 1
         else:
             count += 1
-            yield _file(path)
+            yield _file(path, searched=True)
     if not count:
         raise EmptyInput(
             f"no log files in folder {folder}",
@@ -117,9 +127,16 @@ def _known_suffix(path: Path) -> bool:
     return bool(suffixes) and suffixes[-1] in SUFFIXES
 
 
-def _file(path: Path) -> Found:
+def _file(path: Path, *, searched: bool = False) -> Found:
+    if not path.is_file():
+        raise InputError(
+            f"{path} is no file but a pipe or a device, which can be read only once",
+            hint="write it to a file first",
+        )
     try:
-        return Found(str(path), path.stat().st_size, streams.compression_of(path))
+        with path.open("rb") as file:
+            kind = streams.compression_of(file)
+            return Found(str(path), path.stat().st_size, kind, searched=searched)
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}", hint="check the permissions"

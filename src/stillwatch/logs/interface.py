@@ -9,9 +9,9 @@ It never raises for a bad row; it hands it to ``Reading.reject``.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -20,6 +20,9 @@ from stillwatch.logs.limits import Limits
 from stillwatch.logs.mapping import ColumnMapping
 from stillwatch.logs.quarantine import Quarantine
 from stillwatch.logs.schema import wanted_columns
+
+_REASON: Final = 80
+_REASONS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Tally:
     """Well-formed records that are no model request (embeddings, other spans), by reason."""
     damaged: list[str] = field(default_factory=list)
     """Files that end early; what came before the damage was read."""
+    unknown: list[str] = field(default_factory=list)
+    """Files found in folders that no reader recognises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +105,12 @@ class Reading:
         self.quarantine.add(self.source.path, line, reason, raw)
 
     def skip(self, reason: str) -> None:
-        """Count one well-formed record that is no model request."""
-        self.tally.skipped[reason] += 1
+        """Count one well-formed record that is no model request.
+
+        ``reason`` may quote the record, so it is cut and many different ones are counted as one.
+        """
+        reason, skipped = reason[:_REASON], self.tally.skipped
+        skipped[reason if reason in skipped or len(skipped) < _REASONS else "other"] += 1
 
 
 class LogFormat(Protocol):
@@ -119,3 +128,11 @@ class LogFormat(Protocol):
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Batches of ``reading.wanted``, at most ``batch_rows`` long; empty ones are left out."""
+
+
+@runtime_checkable
+class JoiningFormat(LogFormat, Protocol):
+    """A format that keeps parts of one event in several files."""
+
+    def joined(self, readings: Sequence[Reading]) -> Iterator[pa.RecordBatch]:
+        """Batches of all these files together."""

@@ -1,6 +1,7 @@
 """JSON with the canonical column names, or others named by a mapping.
 
-One object per line; an array of objects or pretty-printed objects are read too. Lines are
+One object per line; an array of objects, pretty-printed objects or a document that wraps an
+array of them are read too. Lines are
 parsed in blocks; a block with a bad line is read again line by line, so that the line is found
 and its neighbours are kept. Arrow's own JSON parser would be faster but ends the process on
 some malformed lines (``null`` with an explicit schema), which a log from outside may hold.
@@ -27,9 +28,12 @@ from stillwatch.logs.lines import (
     objects,
     opened,
     sample,
+    unwrapped,
 )
+from stillwatch.logs.mapping import lookup
 from stillwatch.logs.pieces import split_lines
-from stillwatch.logs.records import canonical_rows, check_sample, record_batches
+from stillwatch.logs.records import Row, canonical_rows, check_sample, record_batches
+from stillwatch.logs.schema import ENOUGH, REQUIRED
 
 _BLOCK: Final = 8 << 20
 """Bytes parsed at once: many lines, yet small against a batch's limit."""
@@ -46,12 +50,12 @@ class JsonlFormat:
         del name
         if not looks_like_json(head):
             return 0.0
-        return 0.8 if b'"event_id"' in head and b'"account_id"' in head else 0.2
+        return 0.8 if sum(f'"{each}"'.encode() in head for each in REQUIRED) >= ENOUGH else 0.2
 
     def check(self, reading: Reading, head: bytes) -> None:
         """Refuse a file whose first records lack a required column."""
-        items = [Item(0, b"", value) for value in sample(head)]
-        check_sample(reading, [row for item in items for row in canonical_rows(item)])
+        items = (Item(0, b"", value) for value in sample(head))
+        check_sample(reading, list(_rows(reading, items)))
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Yield canonical batches."""
@@ -62,14 +66,26 @@ class JsonlFormat:
 
 
 def _rowwise(reading: Reading, items: Iterable[Item]) -> Iterator[pa.RecordBatch]:
-    return record_batches(reading, (row for item in items for row in canonical_rows(item)))
+    return record_batches(reading, _rows(reading, items))
+
+
+def _rows(reading: Reading, items: Iterable[Item]) -> Iterator[Row]:
+    for item in items:
+        for each in (item,) if _is_event(reading, item.value) else unwrapped(item):
+            yield from canonical_rows(each)
+
+
+def _is_event(reading: Reading, value: dict[str, Any]) -> bool:
+    mapping = reading.options.mapping
+    where = mapping.columns.get("event_id") if mapping else None
+    return lookup(value, where.path if where else "event_id") is not None
 
 
 def _quickly(reading: Reading, parts: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
     limits = reading.options.limits
     for first, block in _blocks(parts, limits.line_bytes):
         values = _parsed(block, limits.line_bytes)
-        if values is None:
+        if values is None or (len(values) == 1 and not _is_event(reading, values[0])):
             pieces = split_lines((block,), limits, first)
             yield from _rowwise(reading, objects(reading, pieces))
         else:

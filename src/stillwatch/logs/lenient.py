@@ -28,6 +28,14 @@ def loads(raw: bytes) -> Any:
         raise ValueError(str(strict)) from strict
 
 
+def dumps(value: Any) -> bytes:
+    """Write a value that ``loads`` returned."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # numbers beyond 64 bits, deep nesting
+        return json.dumps(value).encode()
+
+
 def _repaired(value: Any) -> Any:
     """Replace lone surrogates, in keys too."""
     if isinstance(value, str):

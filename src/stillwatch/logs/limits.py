@@ -34,5 +34,9 @@ class Limits:
     """A CSV record that spans more lines has lost its closing quote."""
     pending_events: int = 100_000
     """Events whose parts are still being gathered from several records (Azure)."""
+    pending_bytes: int = 256 << 20
+    """Bytes of such parts."""
+    pending_gateways: int = 1_000_000
+    """Gateway records that wait for their event (Azure)."""
     head_bytes: int = 256 << 10
     """How much of a file is looked at to tell its format."""

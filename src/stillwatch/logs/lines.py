@@ -6,9 +6,10 @@ neighbours along; a value longer than the limit is refused without being held in
 byte order mark, ``\\r\\n`` and blank lines are no one's fault.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -43,7 +44,7 @@ def opened(reading: Reading) -> Opened:
 
 def looks_like_json(head: bytes) -> bool:
     """Tell JSON of any shape from other text."""
-    return head.lstrip()[:1] in (b"{", b"[")
+    return head.lstrip()[:1] in (b"{", b"[") or _STAMP.match(head) is not None
 
 
 def json_items(reading: Reading, text: Opened) -> Iterator[Item]:
@@ -59,7 +60,7 @@ def objects(reading: Reading, pieces: Iterable[Piece]) -> Iterator[Item]:
             reading.reject(piece.line, piece.problem, piece.raw)
             continue
         try:
-            value = lenient.loads(piece.raw)
+            value = _loads(piece.raw)
         except ValueError as error:
             reading.reject(piece.line, f"not JSON ({error})", piece.raw)
             continue
@@ -91,11 +92,48 @@ def is_json_lines(head: bytes) -> bool:
         lines.pop()  # cut off, or empty after the last newline
     lines = [line.rstrip() for line in lines if line.strip()]
     if len(lines) == 1:
-        return first != b"["
+        # some delivery streams put objects one after another without anything between
+        return first != b"[" and (b"}{" not in head or _is_object(lines[0]))
     alone = sum(_is_object(line) for line in lines)
+    listed = sum(_is_object(line[:-1]) for line in lines if line.endswith(b","))
     if first == b"[":
-        return alone > 1 + sum(_is_object(line[:-1]) for line in lines if line.endswith(b","))
-    return alone > 0 or first != b"{"
+        return alone > 1 + listed
+    return alone > listed or first != b"{"
+
+
+def unwrapped(item: Item) -> Iterable[Item]:
+    """Return the records of a document that only wraps them, as an API answers or an export is."""
+    for key in _WRAPPERS:
+        inner = item.value.get(key)
+        if isinstance(inner, list) and inner and all(isinstance(each, dict) for each in inner):
+            return (Item(item.line, lenient.dumps(each), each) for each in inner)
+    return (item,)
+
+
+_WRAPPERS: Final = (
+    "records",
+    "Records",
+    "data",
+    "events",
+    "logEvents",
+    "logs",
+    "items",
+    "results",
+    "requests",
+    "rows",
+)
+_STAMP: Final = re.compile(rb"\s*\d{4}-\d\d-\d\d[T ][\d:.,]{8,20}(Z|[+-]\d\d:?\d\d)?[ \t]+(?=\{)")
+"""What CloudWatch puts in front of each line that it exports."""
+
+
+def _loads(raw: bytes) -> Any:
+    try:
+        return lenient.loads(raw)
+    except ValueError:
+        stamp = _STAMP.match(raw)
+        if stamp is None:
+            raise
+    return lenient.loads(raw[stamp.end() :])
 
 
 def sample(head: bytes, most: int = 50) -> list[dict[str, Any]]:
@@ -107,7 +145,7 @@ def sample(head: bytes, most: int = 50) -> list[dict[str, Any]]:
         if len(found) >= most:
             break
         try:
-            value = None if piece.problem else lenient.loads(piece.raw)
+            value = None if piece.problem else _loads(piece.raw)
         except ValueError:
             continue
         if isinstance(value, dict) and value:

@@ -11,7 +11,7 @@ Sources: LiteLLM documentation, "Getting Started with UI Logs" and "Spend Tracki
 the proxy's ``schema.prisma``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from stillwatch.logs.csvfile import (
     text_items,
 )
 from stillwatch.logs.interface import Reading
-from stillwatch.logs.lines import Item, looks_like_json
+from stillwatch.logs.lines import Item, looks_like_json, unwrapped
 from stillwatch.logs.messages import conversation, parsed
 from stillwatch.logs.records import Row, check_sample, record_batches
 
@@ -34,6 +34,8 @@ _NO_ONE: Final = frozenset({"", "default_user_id"})
 _NO_TEXT: Final = ("embedding", "image", "transcription", "speech", "rerank", "moderation", "file")
 _COLUMNS: Final = frozenset({"request_id", "call_type", "api_key", "spend", "startTime"})
 _JSON_COLUMNS: Final = ("metadata", "messages", "response", "proxy_server_request", "request_tags")
+_REDACTED: Final = "redacted-by-litellm"
+"""What the proxy stores in place of every message if message logging is turned off."""
 _AGENT: Final = "User-Agent: "
 
 
@@ -54,7 +56,8 @@ class LitellmFormat:
         """Refuse an export without prompts or a required column."""
         if not looks_like_json(head):
             check_header(header_of(head, delimiter_of(head)), reading)
-        check_sample(reading, [_row(item) for item in sample_items(reading, head)])
+        items = (each for item in sample_items(reading, head) for each in _records(item))
+        check_sample(reading, [_row(item) for item in items if not _other(item)])
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Yield canonical batches; calls that generate no text are skipped and counted."""
@@ -63,11 +66,23 @@ class LitellmFormat:
 
 def _rows(reading: Reading) -> Iterator[Row]:
     for item in text_items(reading):
-        call = str(item.value.get("call_type") or "")
-        if any(word in call for word in _NO_TEXT):
-            reading.skip(f"call type {call}")
-        else:
-            yield _row(item, reading.options.limits.depth)
+        for record in _records(item):
+            other = _other(record)
+            if other:
+                reading.skip(f"call type {other}")
+            else:
+                yield _row(record, reading.options.limits.depth)
+
+
+def _records(item: Item) -> Iterable[Item]:
+    """Unwrap an answer of the proxy's API."""
+    return (item,) if "request_id" in item.value else unwrapped(item)
+
+
+def _other(item: Item) -> str:
+    """Return the call type of a call that generates no text, else nothing."""
+    call = str(item.value.get("call_type") or "")
+    return call if any(word in call for word in _NO_TEXT) else ""
 
 
 def _row(item: Item, depth: int = 64) -> Row:
@@ -108,6 +123,9 @@ def _requested(record: dict[str, Any], depth: int) -> dict[str, Any]:
     if values.get("prompt") is None and record["messages"]:
         said = conversation(record["messages"], depth)
         values.update(prompt=said.prompt, system_prompt=said.system_prompt, turn=said.turn)
+    if values.get("prompt") == _REDACTED:
+        # the same words of every account would link them all
+        values["prompt"] = None
     return values
 
 

@@ -13,8 +13,10 @@ who records one names it in a mapping (``account_id = "attributes.acme.account"`
 AI spans" (1.37 and 1.36), "Semantic conventions for generative AI events", "OTLP Specification".
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
@@ -24,16 +26,21 @@ from stillwatch.logs.interface import Reading
 from stillwatch.logs.lines import Item, json_items, looks_like_json, opened, sample
 from stillwatch.logs.messages import conversation, last_text, parsed, text_of
 from stillwatch.logs.otlp import SpanRecord, flattened, span_records
+from stillwatch.logs.otlpjoin import (
+    CHOICE,
+    DETAILS,
+    MESSAGE_EVENTS,
+    Found,
+    SpanJoiner,
+    has_content,
+    is_message,
+    with_details,
+)
 from stillwatch.logs.records import Row, check_sample, record_batches
+from stillwatch.logs.schema import REQUIRED
 
-DETAILS: Final = "gen_ai.client.inference.operation.details"
 _INFERENCE: Final = frozenset({"chat", "text_completion", "generate_content", "completion"})
-_MESSAGE_EVENTS: Final = {
-    "gen_ai.system.message": "system",
-    "gen_ai.user.message": "user",
-    "gen_ai.assistant.message": "assistant",
-    "gen_ai.tool.message": "tool",
-}
+_APART: Final = "message event apart from its span"
 _CHANNELS: Final = {
     "aws.bedrock": "aws_bedrock",
     "azure.ai.openai": "azure",
@@ -61,32 +68,58 @@ class OtelFormat:
     def check(self, reading: Reading, head: bytes) -> None:
         """Refuse traces without message content or without an account."""
         spans = [span for value in sample(head) for span in span_records(Item(0, b"", value))]
-        check_sample(reading, [_row(span) for span in spans if _other(span) is None])
+        joiner = SpanJoiner(reading.options.limits)
+        found = [each for span in spans for each in joiner.add(Found(reading, with_details(span)))]
+        rows = [_row(each.span) for each in (*found, *joiner.rest()) if _other(each.span) is None]
+        check_sample(reading, rows, _elsewhere(spans))
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Yield canonical batches, one event per inference span."""
-        return record_batches(reading, _rows(reading))
+        return self.joined((reading,))
+
+    def joined(self, readings: Sequence[Reading]) -> Iterator[pa.RecordBatch]:
+        """Yield the same of several files, with the messages that log records tell."""
+        depth = readings[0].options.limits.depth
+        for reading, group in groupby(_requests(readings), key=attrgetter("reading")):
+            yield from record_batches(reading, (_row(each.span, depth) for each in group))
 
 
-def _rows(reading: Reading) -> Iterator[Row]:
-    depth = reading.options.limits.depth
+def _elsewhere(spans: list[SpanRecord]) -> frozenset[str]:
+    """Name the columns that records in another file may tell."""
+    if any(is_message(span) or span.name == DETAILS for span in spans):
+        return REQUIRED  # a span may tell who called
+    return frozenset() if any(map(has_content, spans)) else frozenset({"prompt"})
+
+
+def _requests(readings: Sequence[Reading]) -> Iterator[Found]:
+    joiner = SpanJoiner(readings[0].options.limits)
+    for reading in readings:
+        for found in _relevant(reading):
+            yield from joiner.add(found)
+    yield from joiner.rest()
+    if joiner.alone:
+        readings[0].tally.skipped[_APART] += joiner.alone
+
+
+def _relevant(reading: Reading) -> Iterator[Found]:
+    """Yield inference spans and message log records; the others are skipped and counted."""
     for item in json_items(reading, opened(reading)):
         known = False
-        for span in span_records(item, depth):
+        for span in span_records(item, reading.options.limits.depth):
             known = True
-            other = _other(span)
-            if other is not None:
-                reading.skip(other)
+            other = None if is_message(span) and span.id else _other(span)
+            if other is None:
+                yield Found(reading, with_details(span))
             else:
-                yield _row(span, depth)
+                reading.skip(other)
         if not known and not any(key.startswith("resource") for key in item.value):
             reading.reject(item.line, "not OTLP", item.raw)
 
 
 def _other(span: SpanRecord) -> str | None:
     """Tell why a span is no request to a model; ``None`` if it is one."""
-    if span.name in _MESSAGE_EVENTS or span.name == "gen_ai.choice":
-        return "message event apart from its span"
+    if is_message(span):
+        return _APART
     operation = _operation(span.attributes)
     if operation in _INFERENCE or span.name == DETAILS:
         return None
@@ -112,6 +145,8 @@ def _row(span: SpanRecord, depth: int = 64) -> Row:
     provider = have.get("gen_ai.provider.name") or have.get("gen_ai.system")
     tools = parsed(have.get("gen_ai.tool.definitions"))
     values = {name: _attribute(have, names) for name, names in _NAMES.items()}
+    if values["account_id"] is None:
+        values["account_id"] = _attribute(span.record["resource"], _NAMES["account_id"])
     values.update(
         event_id=values["event_id"] or span.id,
         timestamp=span.time,
@@ -130,7 +165,7 @@ def _row(span: SpanRecord, depth: int = 64) -> Row:
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "event_id": ("gen_ai.response.id",),
-    "account_id": ("enduser.id", "user.id"),
+    "account_id": ("enduser.id", "user.id", "traceloop.association.properties.user_id"),
     "model": ("gen_ai.request.model", "gen_ai.response.model"),
     "conversation_id": ("gen_ai.conversation.id", "session.id"),
     "input_tokens": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
@@ -169,7 +204,7 @@ def _input(span: SpanRecord) -> Any:
     for event in span.events:
         if event.name == "gen_ai.content.prompt":
             return parsed(event.attributes.get("gen_ai.prompt"))
-        role = _MESSAGE_EVENTS.get(event.name)
+        role = MESSAGE_EVENTS.get(event.name)
         if role is not None:
             messages.append({"role": role, **event.attributes})
     return messages
@@ -189,7 +224,7 @@ def _output(span: SpanRecord) -> tuple[Any, Any]:
         if event.name == "gen_ai.content.completion":
             found = parsed(event.attributes.get("gen_ai.completion"))
             return found, _reason(found)
-        if event.name == "gen_ai.choice":
+        if event.name == CHOICE:
             message = parsed(event.attributes.get("message"))
             content = message if message is not None else event.attributes.get("content")
             return [content], event.attributes.get("finish_reason")

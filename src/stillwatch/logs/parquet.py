@@ -22,7 +22,7 @@ from stillwatch.logs.interface import Reading
 from stillwatch.logs.mapping import SourcePath, require_paths
 from stillwatch.logs.messages import columns_of_messages
 
-_DAMAGE: Final = (pa.ArrowException, OSError)
+_DAMAGE: Final = (pa.ArrowException, OSError, UnicodeDecodeError)
 _READ_BUFFER: Final = 1 << 20
 
 

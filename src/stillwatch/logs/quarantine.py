@@ -1,7 +1,8 @@
 """Where bad rows go: nothing is dropped without being counted and kept for a look.
 
 The file holds one JSON object per bad row: ``{"source", "line", "reason", "raw"}``, where
-``raw`` is the beginning of the row. No file appears while there is no bad row.
+``raw`` is the beginning of the row. The file appears when reading has ended, well or badly, and
+only if there were bad rows; an interrupted run leaves the one of an earlier run as it was.
 
 >>> with Quarantine(None) as quarantine:
 ...     quarantine.add("a.jsonl", 3, "no account_id", b"{}")
@@ -11,6 +12,7 @@ The file holds one JSON object per bad row: ``{"source", "line", "reason", "raw"
 
 import re
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
@@ -45,6 +47,7 @@ class Quarantine:
         self.first: list[BadRow] = []
         self._bytes = (limits or Limits()).quarantine_bytes
         self._file: BinaryIO | None = None
+        self._made: Path | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -55,9 +58,17 @@ class Quarantine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._file is None or self.path is None:
+            return
+        self._file.close()
+        self._file = None
+        if kind is None or issubclass(kind, Exception):
+            _partial(self.path).replace(self.path)
+            return
+        _partial(self.path).unlink(missing_ok=True)
+        if self._made is not None:
+            with suppress(OSError):  # something else is in it: not ours to remove
+                self._made.rmdir()
 
     def add(self, source: str, line: int, reason: str, raw: bytes | str) -> None:
         """Count one bad row and keep its beginning.
@@ -78,14 +89,19 @@ class Quarantine:
         row = {"source": source, "line": line, "reason": reason, "raw": text}
         try:
             if self._file is None:
+                self._made = None if path.parent.exists() else path.parent
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = path.open("wb")
+                self._file = _partial(path).open("wb")
             self._file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
         except OSError as error:
             raise InputError(
                 f"cannot write bad rows to {path}: {error.strerror}",
                 hint="name a writable file for the quarantine",
             ) from error
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
 
 
 def _kind(reason: str) -> str:

@@ -42,20 +42,27 @@ def canonical_rows(item: Item) -> Iterable[Row]:
 
 def record_batches(reading: Reading, rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
     """Yield canonical batches, bounded in rows and in bytes of what was read for them."""
-    options, gathered, size = reading.options, [], 0
+    options, gathered, size, raw = reading.options, [], 0, b""
     for row in rows:
         _override(row, options.mapping, options.limits.depth)
         gathered.append(row)
-        size += len(row.item.raw)
+        if row.item.raw is not raw:  # many spans share one document
+            raw = row.item.raw
+            size += len(raw)
         if len(gathered) >= options.batch_rows or size >= options.limits.batch_bytes:
             yield _batch(reading, gathered)
-            gathered, size = [], 0
+            gathered, size, raw = [], 0, b""
     if gathered:
         yield _batch(reading, gathered)
 
 
-def check_sample(reading: Reading, rows: Sequence[Row]) -> None:
-    """Refuse a file none of whose first rows has what is required or what a mapping names."""
+def check_sample(
+    reading: Reading, rows: Sequence[Row], elsewhere: frozenset[str] = frozenset()
+) -> None:
+    """Refuse a file none of whose first rows has what is required or what a mapping names.
+
+    ``elsewhere`` names columns that another file may tell.
+    """
     mapping = reading.options.mapping
     if not rows:
         return
@@ -65,7 +72,8 @@ def check_sample(reading: Reading, rows: Sequence[Row]) -> None:
     for row in rows:
         _override(row, mapping, reading.options.limits.depth)
     for column in EVENT_COLUMNS.values():
-        if column.required and all(row.values.get(column.name) is None for row in rows):
+        required = column.required and column.name not in elsewhere
+        if required and all(row.values.get(column.name) is None for row in rows):
             raise InputError(
                 f"{reading.source.path}: no {column.name!r} in the first {len(rows)} records",
                 hint=_missing_hint(reading, column.name, present),
@@ -90,12 +98,15 @@ def _missing_hint(reading: Reading, name: str, present: list[str]) -> str:
 
 
 HINTS = {
-    ("litellm", "prompt"): "turn on store_prompts_in_spend_logs in general_settings",
+    ("litellm", "prompt"): "turn on store_prompts_in_spend_logs in general_settings, and "
+    "turn_off_message_logging off",
     ("otel", "prompt"): "let the instrumentation capture message content",
     ("bedrock", "prompt"): "turn on text delivery in the model invocation logging settings",
+    ("azure", "account_id"): "export the category GatewayLogs too and read it together with these, "
+    "or name the account in a mapping file",
     ("azure", "prompt"): "turn on 'log messages' for prompts in the API's diagnostic settings",
 }
-"""What to switch on where a product does not log prompts by default."""
+"""What to switch on where a product does not log this by default."""
 
 
 def _similar(path: str, present: list[str]) -> bool:

@@ -1,21 +1,25 @@
 """Logs in object stores and on web servers, read through DuckDB.
 
-``s3://``, ``gs://``, ``gcs://``, ``r2://``, ``https://`` and ``http://`` addresses need DuckDB's
-``httpfs`` extension, ``az://`` and ``abfss://`` its ``azure``; credentials come from DuckDB's
-own persistent secrets. ``file://`` addresses go the same way and need neither. A table is read
-with ``read_parquet``; text of any format is read as lines with ``read_csv``, so that every
-reader works on every store. Source: DuckDB documentation, "S3 API Support", "CSV Import" and
+``s3://`` and ``gs://`` addresses go through Arrow's clients (``stores``), on which DuckDB only
+reads tables. ``r2://``, ``https://`` and ``http://`` addresses need DuckDB's ``httpfs``
+extension, ``az://`` and ``abfss://`` its ``azure``; credentials come from DuckDB's own
+persistent secrets. ``file://`` addresses go the same way and need neither. A table is read with
+``read_parquet``; text of any format is read as lines with ``read_csv``, so that every reader
+works on every store. Source: DuckDB documentation, "S3 API Support", "CSV Import" and
 "Reading Faulty CSV Files" (``store_rejects``).
 """
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import duckdb
 import pyarrow as pa
+from fsspec.implementations.arrow import ArrowFSWrapper
 
 from stillwatch.errors import InputError
+from stillwatch.logs import stores
 from stillwatch.logs.interface import Reading
 from stillwatch.logs.limits import Limits
 
@@ -36,6 +40,8 @@ def is_address(path: str) -> bool:
 
 def listing(address: str) -> list[tuple[str, int]]:
     """Return the files that an address or a pattern names, each with its size in bytes."""
+    if stores.covers(address):
+        return stores.listing(address)
     with duckdb.connect() as database:
         try:
             found = database.execute(
@@ -73,7 +79,7 @@ def _reject(database: duckdb.DuckDBPyConnection, reading: Reading) -> None:
 
 def table_columns(address: str) -> pa.Schema:
     """Return the schema of a remote Parquet file."""
-    with duckdb.connect() as database:
+    with _database(address) as database:
         try:
             return (
                 database.sql("SELECT * FROM read_parquet(?) LIMIT 0", params=[address])
@@ -87,7 +93,7 @@ def table_columns(address: str) -> pa.Schema:
 def table_batches(address: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
     """Yield the named columns of a remote Parquet file in batches of at most ``rows`` rows."""
     names = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
-    with duckdb.connect() as database:
+    with _database(address) as database:
         database.execute("SET TimeZone = 'UTC'")
         query = f"SELECT {names} FROM read_parquet(?)"  # noqa: S608 - quoted identifiers only
         try:
@@ -97,8 +103,23 @@ def table_batches(address: str, columns: list[str], rows: int) -> Iterator[pa.Re
             raise unreadable(address, error) from error
 
 
+@contextmanager
+def _database(address: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database that reaches the address: over the store's own client if it has one."""
+    with duckdb.connect() as database:
+        if stores.covers(address):
+            database.register_filesystem(_Client(stores.client(address)))
+        yield database
+
+
+class _Client(ArrowFSWrapper):  # type: ignore[misc]  # the library has no types
+    protocol = ("s3", "s3a", "gs", "gcs")
+
+
 def unreadable(address: str, error: Exception) -> InputError:
     """Turn DuckDB's error into ours: a missing extension is told apart from all else."""
+    if stores.covers(address):
+        return stores.unreadable(address, error)
     text = " ".join(str(error).split())
     missing = re.search(r"extension ['\"]?(httpfs|azure)", text)
     if missing:

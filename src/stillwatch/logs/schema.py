@@ -44,3 +44,6 @@ EVENTS_SCHEMA: Final[pa.Schema] = schema_of(EVENTS)
 ACCOUNTS_SCHEMA: Final[pa.Schema] = schema_of(ACCOUNTS)
 LABELS_SCHEMA: Final[pa.Schema] = schema_of(LABELS)
 EVENT_COLUMNS: Final[dict[str, Column]] = {column.name: column for column in EVENTS}
+REQUIRED: Final[frozenset[str]] = frozenset(column.name for column in EVENTS if column.required)
+ENOUGH: Final = 3
+"""So many of the required names tell a canonical file; what is missing is then said by name."""

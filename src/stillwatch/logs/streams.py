@@ -1,36 +1,42 @@
-"""Bytes of a file, decompressed, with a count of what was consumed.
+"""Bytes of a file, decompressed and as UTF-8, with a count of what was consumed.
 
-Rules: compression is told by the first bytes, not by the name. A compressed file that ends
+Rules: compression is told by the first bytes, not by the name, and so are UTF-16 and UTF-32. A compressed file that ends
 early yields everything before the damage, then ``damaged`` says so; the rows are not lost and
 the damage is not silent.
 """
 
+import codecs
 import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 import zstandard
 
 from stillwatch.errors import InputError
-from stillwatch.logs import remote
+from stillwatch.logs import remote, stores
 from stillwatch.logs.interface import Reading, Source, Tally
 
 MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOM: Final = b"\xef\xbb\xbf"
+_WIDE: Final = {
+    codecs.BOM_UTF32_LE: "utf-32",  # begins like the next one
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF32_BE: "utf-32",
+}
 _CHUNK: Final = 1 << 20
-_PACKED: Final = 16 << 10
-"""Compressed bytes unpacked at once: small, since a sender may have chosen what they hold."""
+_PACKED: Final = 2 << 10
+"""Compressed bytes unpacked at once: a sender may have made each kilobyte hold 32 megabytes."""
 _DAMAGE: Final = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
 
 
 class CountedFile(io.RawIOBase):
     """A file that adds what is read from it to ``Tally.bytes_read``."""
 
-    def __init__(self, path: str, tally: Tally) -> None:
-        self._file = io.FileIO(path)
+    def __init__(self, file: Any, tally: Tally) -> None:
+        self._file = file
         self._tally = tally
 
     def readable(self) -> bool:
@@ -39,7 +45,7 @@ class CountedFile(io.RawIOBase):
 
     def readinto(self, buffer: object) -> int:
         """Read as ``io.RawIOBase`` does, and count."""
-        size = self._file.readinto(cast("bytearray", buffer))
+        size = int(self._file.readinto(buffer))
         self._tally.bytes_read += size
         return size
 
@@ -93,46 +99,64 @@ class _ZstdFile(io.RawIOBase):
         super().close()
 
 
-def compression_of(path: Path) -> str | None:
-    """Tell the compression of a local file from its first bytes."""
-    with path.open("rb") as file:
-        start = file.read(4)
+def compression_of(file: BinaryIO) -> str | None:
+    """Tell the compression of a file from its first bytes."""
+    start = file.read(4)
     return next((name for magic, name in MAGIC.items() if start.startswith(magic)), None)
 
 
 def head_of(source: Source, size: int) -> bytes:
     """Return up to ``size`` decompressed bytes from the beginning, without a byte order mark."""
-    if source.remote:
+    if _only_lines(source):
         text = b"".join(_up_to(remote.lines(source.path), size))
         return text.removeprefix(BOM)
+    parts: list[bytes] = []
     with _open(source, Tally()) as stream:
-        parts, got = [], 0
         try:
-            while got < size and (part := stream.read(min(size - got, _CHUNK))):
-                parts.append(part)
-                got += len(part)
-        except _DAMAGE:
+            for part in _up_to(_pieces(stream, source), size):
+                parts.append(part)  # what came before damage is kept
+        except _DAMAGE as error:
             if not parts:
                 raise InputError(
-                    f"{source.path} is not a whole {source.compression} file",
-                    hint="copy it again",
-                ) from None
-    return b"".join(parts).removeprefix(BOM)
+                    f"{source.path} is not a whole {source.compression} file", hint="copy it again"
+                ) from error
+    return b"".join(parts)[:size].removeprefix(BOM)
 
 
 def chunks(reading: Reading) -> Iterator[bytes]:
     """Yield the decompressed bytes of a source, about a mebibyte at a time."""
     source = reading.source
-    if source.remote:
+    if _only_lines(source):
         yield from remote.lines(source.path, reading)
         return
     with _open(source, reading.tally) as stream:
         try:
-            # small enough that a truncated stream loses nothing that can be decompressed
-            while part := stream.read1(_CHUNK) if hasattr(stream, "read1") else stream.read(_CHUNK):
-                yield part
+            yield from _pieces(stream, source)
         except _DAMAGE:
             reading.tally.damaged.append(source.path)
+
+
+def _pieces(stream: BinaryIO, source: Source) -> Iterator[bytes]:
+    """Yield what can be had at once: of a truncated stream all that can be decompressed."""
+    read = getattr(stream, "read1", stream.read)
+    try:
+        part = read(_CHUNK)
+        wide = next((name for mark, name in _WIDE.items() if part.startswith(mark)), None)
+        recoded = codecs.getincrementaldecoder(wide)("replace") if wide else None
+        while part:
+            yield recoded.decode(part).encode() if recoded else part
+            part = read(_CHUNK)
+    except gzip.BadGzipFile:
+        raise  # an OSError too, yet damage
+    except OSError as error:
+        raise InputError(
+            f"{source.path} cannot be read to its end: {error}", hint="try again, or copy it here"
+        ) from error
+
+
+def _only_lines(source: Source) -> bool:
+    """Tell a source whose bytes cannot be had, only its lines."""
+    return source.remote and not stores.covers(source.path)
 
 
 def _up_to(parts: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -145,11 +169,12 @@ def _up_to(parts: Iterator[bytes], size: int) -> Iterator[bytes]:
 
 def _open(source: Source, tally: Tally) -> BinaryIO:
     try:
-        raw = io.BufferedReader(CountedFile(source.path, tally), _CHUNK)
+        file = stores.opened(source.path) if source.remote else io.FileIO(source.path)
     except OSError as error:
         raise InputError(
             f"cannot open {source.path}: {error.strerror}", hint="check path and permissions"
         ) from error
+    raw = io.BufferedReader(CountedFile(file, tally), _CHUNK)
     if source.compression == "gzip":
         return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
     if source.compression == "zstd":

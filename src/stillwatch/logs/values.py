@@ -26,8 +26,8 @@ INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
 FLOAT32_MAX: Final = 3.4028234e38
 
-_TRUE: Final = frozenset({"true", "t", "1", "yes"})
-_FALSE: Final = frozenset({"false", "f", "0", "no"})
+_TRUE: Final = frozenset({"true", "t", "1", "yes", "y", "on"})
+_FALSE: Final = frozenset({"false", "f", "0", "no", "n", "off"})
 
 
 def to_text(value: Any) -> str | None:
@@ -113,7 +113,7 @@ def to_micros(value: Any, unit: str | None = None) -> int | None:
         value = value.strip()
         if not value:
             return None
-        value = _moment(value)
+        value = read_moment(value)
     if value is None:
         return None
     if isinstance(value, datetime):
@@ -130,11 +130,34 @@ def to_micros(value: Any, unit: str | None = None) -> int | None:
     return micros
 
 
-def _moment(text: str) -> datetime | float | int:
+def read_moment(text: str) -> datetime | float | int:
+    """Read a time as it is written: ISO 8601, an epoch number, or another form that is unambiguous."""
     # digits alone are an epoch number, though some of them would pass for a compact ISO date
     if text.replace(".", "", 1).isdecimal():
         return to_number(text) or 0
-    return datetime.fromisoformat(text.removesuffix(" UTC"))
+    try:
+        return datetime.fromisoformat(text.upper().removesuffix(" UTC"))
+    except ValueError:
+        return _rarer_moment(text)
+
+
+def _rarer_moment(text: str) -> datetime | float | int:
+    for form in _FORMS:
+        try:
+            return datetime.strptime(text, form)
+        except ValueError:
+            continue
+    return to_number(text) or 0  # 1.77E9
+
+
+_FORMS: Final = (
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S.%f",
+    "%a, %d %b %Y %H:%M:%S GMT",
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%d/%b/%Y:%H:%M:%S %z",
+)
+"""Day and month in words or the year in front; 03/02/2026 could be either and is refused."""
 
 
 def _epoch_micros(number: float, unit: str | None) -> int:

@@ -45,7 +45,7 @@ def print_summary(result: Result, console: Console) -> None:
     if result.campaigns:
         console.print(_campaign_table(result.campaigns))
     for sentence in _first(summary.notes, _UNSEEN, "more notes in the report"):
-        console.print(Text(f"note: {sentence}", "yellow"))
+        console.print(Text(f"note: {text.plain(sentence, text.SENTENCE)}", "yellow"))
     for sentence in _first(summary.unseen, _UNSEEN, "more in the report"):
         console.print(Text(f"not seen: {sentence}", "dim"))
     console.print(Text(f"report: {result.page}", style="bold"), soft_wrap=True)

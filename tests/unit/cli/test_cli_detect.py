@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stillwatch import cli
+from stillwatch.__main__ import main
 from stillwatch.profiles.store import write_profiles
 from tests.logfiles import contents, requests_of, write_jsonl
 from tests.profiling import profiled
@@ -27,7 +28,7 @@ def said(
     """Exit code and standard error of a command that fails."""
     monkeypatch.setattr(sys, "argv", ["stillwatch", *arguments])
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        main()
     output = capsys.readouterr()
     assert output.out == ""
     code = stopped.value.code

@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stillwatch import cli
+from stillwatch.__main__ import main
 from stillwatch.errors import InputError, StoredDataError
 from stillwatch.report import read_result, write_result
 
@@ -62,7 +63,7 @@ def test_a_directory_without_a_result_is_named(tmp_path):
 def test_an_error_is_one_line_on_stderr(out, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["stillwatch", "explain", "nobody", "--from", str(out)])
     with pytest.raises(SystemExit) as exit_:
-        cli.main()
+        main()
     assert exit_.value.code == 2
     said = capsys.readouterr()
     assert said.out == ""

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stillwatch import cli
+from stillwatch.__main__ import main
 from stillwatch.errors import InputError
 from stillwatch.profiles.store import read_profiles
 from tests.logfiles import contents, requests_of, write_jsonl
@@ -66,7 +67,7 @@ def test_a_mistake_is_one_line_and_the_old_file_stays(
     before, names = out.read_bytes(), contents(tmp_path)
     monkeypatch.setattr(sys, "argv", ["stillwatch", "profile", "nowhere", "--out", str(out)])
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        main()
     assert stopped.value.code == 2
     told = capsys.readouterr()
     assert told.out == ""

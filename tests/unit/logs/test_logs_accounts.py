@@ -6,7 +6,8 @@ import pytest
 from logs_support import write_lines
 
 from stillwatch.errors import EmptyInput, InputError
-from stillwatch.logs import ACCOUNTS_SCHEMA, read_accounts
+from stillwatch.logs import ACCOUNTS_SCHEMA, Tally, read_accounts
+from stillwatch.logs.remarks import about_records
 
 ROWS = [
     {"account_id": "a", "created_at": "2026-01-02T03:04:05Z", "email": "a@example.org", "verified": True},
@@ -52,6 +53,8 @@ def test_an_account_listed_twice_names_both_lines(tmp_path):
         ('{"email": "x"}\n', "no column 'account_id'"),
         ("email,phone\nx,1\n", "no column 'account_id'"),
         ("account_id,email\na\n", "line 2: wrong number of fields"),
+        ("account_id,email\n,x\n", "line 2: no account_id"),
+        ("account_id,email,email\na,x,y\n", "the column 'email' twice"),
     ],
 )
 def test_faults_are_named(tmp_path, text, message):
@@ -68,3 +71,25 @@ def test_no_account_is_an_error(tmp_path):
     for name in ("a.csv", "b.csv", "c.parquet"):
         with pytest.raises(EmptyInput):
             read_accounts(tmp_path / name)
+
+
+def test_cells_of_the_wrong_type_are_counted(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("account_id,created_at,verified\na,soon,maybe\nb,2026-01-01,true\n")
+    tally = Tally()
+    table = read_accounts(path, tally)
+    assert table.column("verified").to_pylist() == [None, True]
+    assert +tally.cells == {"created_at": 1, "verified": 1}
+    assert about_records(table, ["a", "b", "c"], tally) == (
+        "1 of 3 accounts in the log have no account record",
+        "account records: 2 values were not of their column's type, taken as absent: "
+        "created_at (1), verified (1)",
+    )
+
+
+def test_a_folder_or_a_pattern_is_not_one_file(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(csv_of(ROWS))
+    for path in (tmp_path, tmp_path / "*.csv"):
+        with pytest.raises(InputError, match="not one file"):
+            read_accounts(path)

@@ -1,4 +1,5 @@
 import datetime as dt
+import uuid
 
 import pyarrow as pa
 import pytest
@@ -12,7 +13,12 @@ from stillwatch.logs.values import CONVERTERS
 NUMBERS = st.one_of(
     st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)),
     st.lists(st.none() | st.floats(width=64)),
-    st.lists(st.none() | st.sampled_from(["", " 7 ", "12", "-3", "1.5", "x", "1e400", "9" * 30])),
+    st.lists(
+        st.none()
+        | st.sampled_from(
+            ["", " 7 ", "12", "-3", "1.5", "x", "1e400", "9" * 30, "9007199254740993"]
+        )
+    ),
     st.lists(st.none() | st.booleans()),
 )
 
@@ -105,7 +111,21 @@ def test_text_that_is_not_utf8_costs_only_its_own_cell():
     assert bad == 1
 
 
+@pytest.mark.parametrize("others", [[], ["1.5"], [" 7 ", ""]])
+def test_whole_numbers_in_text_keep_every_digit(others):
+    got, bad = canonical(pa.array(["9007199254740993", *others]), EVENT_COLUMNS["asn"])
+    assert got[0].as_py() == 9007199254740993
+    assert bad == others.count("1.5")
+
+
 def test_nested_values_are_no_text():
     got, bad = canonical([{"a": 1}, "x", None], EVENT_COLUMNS["user_agent"])
     assert got.to_pylist() == [None, "x", None]
     assert bad == 1
+
+
+def test_uuids_are_written_out():
+    ids = [uuid.UUID(int=7), None]
+    got, bad = canonical(pa.array(ids, pa.uuid()), EVENT_COLUMNS["account_id"])
+    assert got.to_pylist() == ["00000000-0000-0000-0000-000000000007", None]
+    assert bad == 0

@@ -9,6 +9,8 @@ import orjson
 import pytest
 from logs_support import SAMPLES, event, ids, read
 
+from stillwatch.errors import StillwatchError
+
 GARBAGE = 10_000
 SHAPES = [
     b"null", b"[]", b"{}", b"[1,2", b"{", b"}", b'"', b'{"a":', b"\xff\xfe\x00", b"\x00" * 9, b"NaN",
@@ -122,3 +124,22 @@ def test_no_good_line_is_lost_among_garbage(tmp_path, name: str, good: Callable[
     header = name == "csv"
     accounted = log.rows_read + sum(log.tally.skipped.values())
     assert accounted >= 0.9 * (len(lines) - blank - header)
+
+
+def test_no_flipped_byte_of_a_table_gets_past_the_reader(tmp_path):
+    rng = random.Random("parquet")
+    whole = (SAMPLES / "canonical.parquet").read_bytes()
+    path = tmp_path / "flipped.parquet"
+    refused = 0
+    for _ in range(400):
+        flipped = bytearray(whole)
+        for _ in range(rng.randrange(1, 6)):
+            flipped[rng.randrange(len(flipped))] = rng.randrange(256)
+        path.write_bytes(flipped)
+        try:
+            table, log, _ = read(path, bad_row_limit=1.0)
+        except StillwatchError:
+            refused += 1
+        else:
+            assert log.tally.good == table.num_rows
+    assert refused > 100

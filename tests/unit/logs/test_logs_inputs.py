@@ -1,11 +1,13 @@
+import bz2
 import gzip
+import os
 import shutil
 
 import duckdb
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
 from logs_support import SAMPLES, event, ids, read, write_lines
 
 from stillwatch.errors import ConfigError, EmptyInput, InputError, TooManyBadRows, UnknownFormat
@@ -16,36 +18,8 @@ def many(count, first=0):
     return [event(number) for number in range(first, first + count)]
 
 
-def test_compressed_files_are_told_by_their_bytes(tmp_path):
-    plain = write_lines(tmp_path / "a.jsonl", many(50))
-    packed, other = tmp_path / "b.bin", tmp_path / "c.jsonl.zst"
-    packed.write_bytes(gzip.compress(plain.read_bytes()))
-    other.write_bytes(zstandard.ZstdCompressor().compress(plain.read_bytes()))
-    for path, kind in ((packed, "gzip"), (other, "zstd")):
-        table, log, _ = read(path)
-        assert log.sources[0].compression == kind
-        assert ids(table) == [f"req_{n}" for n in range(50)]
-        assert log.bytes_read == log.total_bytes == path.stat().st_size
-
-
-def test_several_compressed_members_are_one_file(tmp_path):
-    data = [write_lines(tmp_path / f"{n}", many(5, 5 * n)).read_bytes() for n in range(3)]
-    packed, other = tmp_path / "a.gz", tmp_path / "a.zst"
-    packed.write_bytes(b"".join(gzip.compress(part) for part in data))
-    other.write_bytes(b"".join(zstandard.ZstdCompressor().compress(part) for part in data))
-    assert len(ids(read(packed)[0])) == len(ids(read(other)[0])) == 15
-
-
-@pytest.mark.parametrize("suffix", ["gz", "zst"])
-def test_a_truncated_file_gives_what_it_has_and_says_so(tmp_path, suffix):
-    lines = write_lines(tmp_path / "a.jsonl", many(20_000)).read_bytes()
-    packed = gzip.compress(lines) if suffix == "gz" else zstandard.compress(lines)
-    cut = tmp_path / f"cut.jsonl.{suffix}"
-    cut.write_bytes(packed[: int(len(packed) * 0.9)])
-    table, log, _ = read(cut)
-    assert log.tally.damaged == [str(cut)]
-    assert ids(table) == [f"req_{n}" for n in range(table.num_rows)]
-    assert 10_000 < table.num_rows < 20_000
+def csv_of(rows):
+    return "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]).encode()
 
 
 def test_folders_are_searched_for_known_suffixes(tmp_path):
@@ -57,6 +31,12 @@ def test_folders_are_searched_for_known_suffixes(tmp_path):
     table, log, _ = read(tmp_path)
     assert sorted(ids(table)) == [f"req_{n}" for n in range(4)]
     assert log.passed_over == {"hidden": 1, "suffix .txt": 1}
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(InputError, match="can be read only once"):
+        read(tmp_path / "a.jsonl")
 
 
 def test_patterns_and_repeated_names(tmp_path):
@@ -97,8 +77,8 @@ def test_a_store_without_its_extension_is_one_clear_error():
         read("nosuchstore://bucket/a.jsonl")
     assert "no such file" in str(caught.value)
     said = 'Failed to download extension "httpfs" at URL "http://example.org/httpfs.gz"'
-    error = remote.unreadable("s3://bucket/a.jsonl", duckdb.IOException(said))
-    assert "s3://bucket/a.jsonl" in error.message
+    error = remote.unreadable("https://example.org/a.jsonl", duckdb.IOException(said))
+    assert "https://example.org/a.jsonl" in error.message
     assert "httpfs extension is not installed" in error.message
     assert "INSTALL httpfs" in error.hint
 
@@ -136,7 +116,9 @@ def test_empty_inputs_are_errors(tmp_path):
     empty.write_bytes(b"\n")
     header = tmp_path / "a.csv"
     header.write_text(",".join(event()) + "\n")
-    for path in (empty, header, tmp_path / "none*.jsonl"):
+    nothing = tmp_path / "a.json"
+    nothing.write_text("[]")
+    for path in (empty, header, nothing, tmp_path / "none*.jsonl"):
         with pytest.raises(EmptyInput):
             read(path)
     (tmp_path / "folder").mkdir()
@@ -153,11 +135,16 @@ def test_wrong_files_are_refused_early(tmp_path):
     poem.write_text("the sea is calm to-night\n")
     with pytest.raises(UnknownFormat, match="poem"):
         read(poem)
+    unbilled = {name: value for name, value in event().items() if name != "account_id"}
     other = write_lines(tmp_path / "other.jsonl", [{"id": 1, "text": "hello"}])
     with pytest.raises(UnknownFormat, match="--format"):
         read(other)
     with pytest.raises(InputError, match="no 'event_id'"):
         read(other, format="jsonl")
+    for name, text in (("a.jsonl", orjson.dumps(unbilled)), ("a.csv", csv_of([unbilled]))):
+        (tmp_path / name).write_bytes(text)
+        with pytest.raises(InputError, match=r"no.* 'account_id'"):
+            read(tmp_path / name)
     with pytest.raises(ConfigError, match="did you mean 'parquet'"):
         read(other, format="parket")
     cut = tmp_path / "cut.parquet"
@@ -239,3 +226,53 @@ def test_bad_required_values_quarantine_the_row_with_its_line(tmp_path):
             "unusable timestamp (soon)", "empty account_id", "no prompt",
         ]  # fmt: skip
     assert path.exists()
+
+
+def test_what_is_no_log_at_all_is_named(tmp_path):
+    lines = write_lines(tmp_path / "a.jsonl", many(9)).read_bytes()
+    for data, what in (
+        (b"PK\x03\x04" + lines, "a zip archive"),
+        (bz2.compress(lines), "a bzip2 file"),
+        (gzip.compress(gzip.compress(lines)), "packed twice with gzip"),
+        (lines.decode().encode("utf-16-le"), "UTF-16 without a byte order mark"),
+    ):
+        (tmp_path / "b").write_bytes(data)
+        with pytest.raises(UnknownFormat, match=what):
+            read(tmp_path / "b")
+
+
+def test_other_files_in_a_folder_are_passed_over_and_told(tmp_path):
+    write_lines(tmp_path / "a.jsonl", many(3))
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text('{"files": 1}')
+    (tmp_path / "none.csv").touch()
+    (tmp_path / "_SUCCESS").touch()
+    table, log, _ = read(tmp_path)
+    assert table.num_rows == 3
+    assert log.tally.unknown == [str(manifest)]
+    assert log.passed_over == {"suffix (none)": 1, "empty": 1}
+    assert log.remarks == (
+        f"1 file in a folder is of no known format and not read: {manifest}",
+        "2 files passed over: suffix (none) (1), empty (1)",
+    )
+    with pytest.raises(UnknownFormat, match="manifest"):
+        read(tmp_path, manifest)
+    (tmp_path / "a.jsonl").unlink()
+    with pytest.raises(UnknownFormat, match="manifest"):
+        read(tmp_path)
+
+
+def test_another_table_in_a_folder_is_an_error_that_helps(tmp_path):
+    write_lines(tmp_path / "a.jsonl", many(3))
+    pq.write_table(pa.table({"account_id": ["a"]}), tmp_path / "accounts.parquet")
+    with pytest.raises(InputError, match="name the log files instead of the folder"):
+        read(tmp_path)
+
+
+def test_columns_without_a_name_are_passed_over(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(csv_of([event()]).replace(b"\n", b",,\n") + b",,\n")
+    assert ids(read(path)[0]) == ["req_0"]
+    path.write_bytes(csv_of([event()]).replace(b"\n", b",x,x\n") + b",,\n")
+    with pytest.raises(InputError, match="the column 'x' twice"):
+        read(path)

@@ -110,3 +110,34 @@ def test_garbage_in_a_large_array_stays_cheap_and_costs_no_good_element(tmp_path
     table, _, quarantine = read(path, bad_row_limit=1.0)
     assert [each for each in expected if each not in set(ids(table))] == []
     assert quarantine.count >= 500
+
+
+LAYOUTS = {
+    "one after another": b"".join,
+    "two on a line": lambda lines: b"\n".join(map(b"".join, batched(lines, 2))),
+    "commas between": b",\n".join,
+    "wrapped": lambda lines: b'{"count": 8, "data": [' + b",".join(lines) + b"]}",
+    "wrapped and pretty": lambda lines: b'{\n "records": [\n' + b",\n".join(lines) + b"]\n}\n",
+}
+
+
+def batched(lines, size):
+    return [lines[start : start + size] for start in range(0, len(lines), size)]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_records_are_found_however_they_are_strung_together(tmp_path, layout):
+    lines = [json.dumps(event(n, prompt='a "}{" b')).encode() for n in range(8)]
+    path = tmp_path / "a.json"
+    path.write_bytes(LAYOUTS[layout](lines))
+    table, _, quarantine = read(path)
+    assert ids(table) == [f"req_{n}" for n in range(8)]
+    assert quarantine.count == 0
+
+
+def test_a_bad_record_in_a_wrapper_is_quarantined_by_itself(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"data": [event(0), {"event_id": "x"}, event(1)]}))
+    table, _, quarantine = read(path, bad_row_limit=1.0)
+    assert ids(table) == ["req_0", "req_1"]
+    assert quarantine.first[0].reason == "no timestamp"

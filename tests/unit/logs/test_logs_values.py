@@ -60,3 +60,25 @@ def test_identifiers_may_be_numbers():
     assert values.to_text(42.0) == "42"
     with pytest.raises(ValueError, match="dict"):
         values.to_text({"a": 1})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-02t08:00:00z",
+        "2026/03/02 08:00:00",
+        "2026/03/02 08:00:00.000",
+        "Mon, 02 Mar 2026 08:00:00 GMT",
+        "Mon, 02 Mar 2026 09:00:00 +0100",
+        "02/Mar/2026:08:00:00 +0000",
+        "1.7724384E9",
+    ],
+)
+def test_times_in_rarer_forms(text):
+    assert values.to_micros(text) == 1_772_438_400_000_000
+
+
+@pytest.mark.parametrize("text", ["03/02/2026 08:00:00", "Monday", "08:00", "nan", "2026-02-30"])
+def test_times_that_could_be_several_are_refused(text):
+    with pytest.raises(ValueError, match=r".+"):
+        values.to_micros(text)
