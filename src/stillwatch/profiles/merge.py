@@ -144,7 +144,7 @@ def _merge_tally(keys, counts, first, rows, keys2, counts2, first2):  # type: ig
 
 
 @njit(nogil=True, cache=True)
-def _copy_entry(source, j, target, slot):  # type: ignore[no-untyped-def]
+def copy_event(source, j, target, slot):  # type: ignore[no-untyped-def]
     """Copy one sampled event from ``source`` to ``target``."""
     target.sample_key[slot] = source.sample_key[j]
     target.sample_time[slot] = source.sample_time[j]
@@ -157,10 +157,21 @@ def _copy_entry(source, j, target, slot):  # type: ignore[no-untyped-def]
     target.sample_topic[slot] = source.sample_topic[j]
     for s in range(SKETCH):
         target.sample_shingles[slot, s] = source.sample_shingles[j, s]
+
+
+@njit(nogil=True, cache=True)
+def copy_text(source, j, target, slot):  # type: ignore[no-untyped-def]
+    """Copy one exemplar from ``source`` to ``target``."""
+    target.exemplar_size[slot] = source.exemplar_size[j]
+    for b in range(EXEMPLAR_BYTES):
+        target.exemplar_text[slot, b] = source.exemplar_text[j, b]
+
+
+@njit(nogil=True, cache=True)
+def _copy_entry(source, j, target, slot):  # type: ignore[no-untyped-def]
+    copy_event(source, j, target, slot)
     if slot < EXEMPLARS:  # then j <= slot, so the text is there
-        target.exemplar_size[slot] = source.exemplar_size[j]
-        for b in range(EXEMPLAR_BYTES):
-            target.exemplar_text[slot, b] = source.exemplar_text[j, b]
+        copy_text(source, j, target, slot)
 
 
 @njit(nogil=True, cache=True)
