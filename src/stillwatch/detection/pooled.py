@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 from scipy.optimize import nnls
+from scipy.special import stdtr
 
 from stillwatch.campaigns.cohesion import NAMES, cohesion
 from stillwatch.campaigns.keys import Keys
@@ -87,7 +87,7 @@ def group_test(
     if cored.any() and null.size >= _FEWEST:
         tail = _Tail.fit(null, _sizes(natural))
         index[cored] = tail.deviates(_index(spreads[cored]), _sizes(groups)[cored])
-        p_values[cored] = stats.t.sf(index[cored], null.size / _CLASSES)
+        p_values[cored] = stdtr(null.size / _CLASSES, -index[cored])
     return GroupTest(figures, spreads, index, p_values, yardstick)
 
 
