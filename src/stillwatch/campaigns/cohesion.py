@@ -16,7 +16,7 @@ from numba import njit
 
 from stillwatch.profiles.estimators import sampled, wording
 from stillwatch.profiles.fields import FOURIER_UNIT, SAMPLE
-from stillwatch.profiles.merge import Profiles
+from stillwatch.profiles.merge import Profiles, take
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -46,7 +46,7 @@ def cohesion(profiles: Profiles, groups: list[Ints], tactic_mask: int) -> Floats
     """
     out = np.full((len(groups), len(NAMES)), np.nan)
     for g, members in enumerate(groups):
-        part = profiles[members[:_MEMBERS]]
+        part = take(profiles, members[:_MEMBERS])
         out[g, :5] = _core(part, tactic_mask)
         out[g, 5:] = _unities(part)
     return out

@@ -5,7 +5,9 @@ sign-up (by whom). Kinds differ in how much one shared key may count; how rare t
 very log decides the rest (see ``compare``), so there is no list of known hubs.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
 from stillwatch.profiles.estimators import sampled, wording
 from stillwatch.profiles.fields import EMPTY
@@ -22,6 +25,7 @@ from stillwatch.profiles.network import hash_networks
 
 Hashes = npt.NDArray[np.uint64]
 
+_BLOCK = 4096  # profiles looked at by one thread at a time
 _REPEATED = 3  # an opening or closing counts as a template from this many sampled events on
 
 
@@ -50,23 +54,37 @@ def _tally(name: str) -> Callable[[Profiles], Hashes]:
 
 
 def _skeleton(profiles: Profiles) -> Hashes:
-    return wording(profiles).keys.astype(np.uint64)
+    def block(start: int) -> Hashes:
+        return wording(profiles[start : start + _BLOCK]).keys.astype(np.uint64)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.concatenate(list(pool.map(block, range(0, max(1, profiles.size), _BLOCK))))
 
 
 def _repeated(field: str) -> Callable[[Profiles], Hashes]:
     """The most frequent opening (closing) of each sample, where it is frequent enough."""
 
     def hashes(profiles: Profiles) -> Hashes:
-        values = profiles[f"sample_{field}"].astype(np.uint64)
-        alive = np.arange(values.shape[1]) < sampled(profiles)[:, None]
-        same = (values[:, :, None] == values[:, None, :]) & alive[:, None, :]
-        often = np.where(alive, same.sum(axis=2, dtype=np.int32), 0)
-        top = often.argmax(axis=1)
-        found = np.take_along_axis(values, top[:, None], axis=1)
-        enough = np.take_along_axis(often, top[:, None], axis=1) >= _REPEATED
-        return np.asarray(np.where(enough, found, np.uint64(0)))
+        values = profiles[f"sample_{field}"]
+        out = np.zeros((profiles.size, 1), dtype=np.uint64)
+        _most_frequent(values, sampled(profiles), _REPEATED, out[:, 0])
+        return out
 
     return hashes
+
+
+@njit(nogil=True, cache=True)
+def _most_frequent(values, sizes, least, out):  # type: ignore[no-untyped-def]
+    """The most frequent of ``values[p, :sizes[p]]``, the first of equals, if it is there often."""
+    for p in range(sizes.size):
+        most = least - 1
+        for i in range(sizes[p]):
+            count = 0
+            for j in range(sizes[p]):
+                count += values[p, j] == values[p, i]
+            if count > most:
+                most = count
+                out[p] = values[p, i]
 
 
 def _column(name: str) -> Callable[[pa.Table], Hashes]:

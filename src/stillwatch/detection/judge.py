@@ -10,6 +10,7 @@ Numbered as the flow of ``docs/adr/0003-calibration.md``:
 6. flag: campaigns by Benjamini-Hochberg, then accounts by Benjamini-Hochberg.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ from stillwatch.campaigns.keys import Keys, collect
 from stillwatch.detection.calibration import benjamini_hochberg, conformal, fitted_tail
 from stillwatch.detection.pooled import GroupTest, group_test, natural_groups
 from stillwatch.detection.scoring import Ordinary, by_group, score, surprises
-from stillwatch.profiles.merge import Profiles, pool
+from stillwatch.profiles.merge import Profiles, pool, take
 from stillwatch.profiles.signals import Reference, measure
 
 Floats = npt.NDArray[np.float64]
@@ -101,6 +102,11 @@ def judge(
     or None; ``exempt`` accounts (allow-listed, authorised) are scored but never flagged, and are
     kept out of the reference and of campaigns.
     """
+    # 4. link and cluster: begun first, because it needs no signals and leaves a core idle
+    beside = ThreadPoolExecutor(1)
+    linking = beside.submit(_linked, profiles, accounts, exempt, options)
+    beside.shutdown(wait=False)  # the thread ends with its one task
+
     # 1. measure
     events = profiles["events"].astype(np.float64)
     judged = events >= options.least_events
@@ -130,12 +136,8 @@ def judge(
         p_values = conformal(own, score(null))
     p_values = np.where(judged, p_values, 1.0)
 
-    # 4. link and cluster
-    keys = collect(profiles, accounts, options.hub_share)
-    links = link(keys, options.least_link, ~exempt)
-    proposed = propose(profiles.size, links, options.least_campaign)
-
     # 5. test
+    keys, links, proposed = linking.result()
     natural = natural_groups(keys, profiles.size)
     test = group_test(profiles, proposed, natural, reference.tactic_mask)
     campaigns = _report(profiles, proposed, test, options, reference, ordinary)
@@ -152,12 +154,23 @@ def judge(
         p_values[members] = np.minimum(p_values[members], campaigns.test.p_values[number])
     for members, index in zip(proposed, test.index, strict=True):
         if index > 0:
-            held = members[core_mask(profiles[members]).any(axis=1)]
+            held = members[core_mask(take(profiles, members)).any(axis=1)]
             scores[held] = np.maximum(scores[held], own[held] + _GROUP_WEIGHT * index)
     return Judgement(
         reference, ordinary, signals, below, scores, p_values, flagged, campaign, campaigns,
         keys, links, baseline is None, int(benign.size), _notes(benign.size, len(natural)),
     )  # fmt: skip
+
+
+def _linked(
+    profiles: Profiles,
+    accounts: pa.Table | None,
+    exempt: npt.NDArray[np.bool_],
+    options: DetectionOptions,
+) -> tuple[Keys, Links, list[Ints]]:
+    keys = collect(profiles, accounts, options.hub_share)
+    links = link(keys, options.least_link, ~exempt)
+    return keys, links, propose(profiles.size, links, options.least_campaign)
 
 
 def _report(
@@ -176,14 +189,14 @@ def _report(
     members, rows = [], []
     for row in order.tolist():
         group = proposed[row]
-        holds_core = core_mask(profiles[group]).any(axis=1)
+        holds_core = core_mask(take(profiles, group)).any(axis=1)
         kept = group[holds_core & ~taken[group]]
         if kept.size < max(options.least_campaign, 0.5 * group.size):
             continue  # mostly reported already, as part of a stronger campaign
         taken[kept] = True
         members.append(kept)
         rows.append(row)
-    merged = np.concatenate([_pooled(profiles[group]) for group in members] or [profiles[:0]])
+    merged = np.concatenate([_pooled(take(profiles, group)) for group in members] or [profiles[:0]])
     signals = measure(merged, reference)
     return Campaigns(
         members,

@@ -38,6 +38,11 @@ def as_bytes(profiles: Profiles) -> npt.NDArray[np.uint8]:
     return profiles.view(np.uint8).reshape(profiles.size, PROFILE.itemsize)
 
 
+def take(profiles: Profiles, rows: npt.NDArray[np.int64]) -> Profiles:
+    """``profiles[rows]``, moved as bytes (see ``as_bytes``)."""
+    return as_bytes(profiles)[rows].view(PROFILE).reshape(rows.size)
+
+
 def merge(into: Profiles, rows: npt.NDArray[np.int64], profiles: Profiles) -> None:
     """Add ``profiles[i]`` to ``into[rows[i]]`` in place; associative and commutative."""
     for field in FIELDS:
@@ -57,7 +62,7 @@ def pool(profiles: Profiles, groups: npt.NDArray[np.int64], n_groups: int) -> Pr
     chosen = np.flatnonzero(groups >= 0)
     for start in range(0, chosen.size, 4096):
         part = chosen[start : start + 4096]
-        merge(pooled, groups[part], profiles[part])
+        merge(pooled, groups[part], take(profiles, part))
     return pooled
 
 
