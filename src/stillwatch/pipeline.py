@@ -21,7 +21,7 @@ from stillwatch.detection.findings import Narrator
 from stillwatch.detection.judge import Judgement, judge
 from stillwatch.detection.rules import load_rules
 from stillwatch.domain.finding import RunSummary
-from stillwatch.engines.local import LocalEngine
+from stillwatch.engines.local import SLICE, LocalEngine
 from stillwatch.errors import EmptyInput, InputError
 from stillwatch.logs import EventLog, Quarantine, ReadOptions, Tally, open_logs
 from stillwatch.logs.accounts import read_accounts
@@ -70,6 +70,7 @@ def summarise(
             format=format,
             mapping=config.mapping,
             columns=READ,
+            batch_rows=SLICE,
             bad_row_limit=config.bad_row_limit,
         )
         with Quarantine(quarantine) as bin_:

@@ -11,7 +11,7 @@ extrapolation, and reports say so.
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import gammaincc, gammaincinv
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,13 +41,14 @@ def fitted_tail(scores: Floats, null: Floats, *, bulk: float = 0.75) -> Floats:
     observed = np.quantile(null, levels)
     best, fit = np.inf, (1.0, 0.0, 1.0)
     for shape in np.geomspace(0.5, 60, 80):
-        expected = stats.gamma.ppf(levels, shape)
+        expected = gammaincinv(shape, levels)  # quantiles of the gamma
         slope, intercept = np.polyfit(expected, observed, 1)
         error = float(np.square(slope * expected + intercept - observed).sum())
         if slope > 0 and error < best:
             best, fit = error, (float(shape), float(intercept), float(slope))
     shape, location, scale = fit
-    return np.asarray(np.maximum(stats.gamma.sf(scores, shape, loc=location, scale=scale), FLOOR))
+    standard = np.maximum((scores - location) / scale, 0.0)
+    return np.asarray(np.maximum(gammaincc(shape, standard), FLOOR))
 
 
 def benjamini_hochberg(p_values: Floats, rate: float) -> npt.NDArray[np.bool_]:

@@ -10,18 +10,19 @@ Numbered as the flow of ``docs/adr/0003-calibration.md``:
 6. flag: campaigns by Benjamini-Hochberg, then accounts by Benjamini-Hochberg.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy import stats
+from scipy.special import ndtri
 
 from stillwatch.detection.calibration import benjamini_hochberg, conformal, fitted_tail
 from stillwatch.detection.groups import Chosen, Groups, choose
 from stillwatch.detection.pooled import FEWEST, GroupTest, Yardstick
 from stillwatch.detection.scoring import Ordinary, by_group, score, surprises
-from stillwatch.profiles.merge import Profiles, pool
+from stillwatch.profiles.merge import Profiles, pool, take
 from stillwatch.profiles.signals import Reference, measure
 
 Floats = npt.NDArray[np.float64]
@@ -100,6 +101,11 @@ def judge(
     or None; ``exempt`` accounts (allow-listed, authorised) are scored but never flagged, and are
     kept out of the reference and of campaigns.
     """
+    # 4. propose: begun first, because it needs no signals and leaves a core idle
+    beside = ThreadPoolExecutor(1)
+    proposing = beside.submit(_groups, profiles, accounts, ~exempt, families, tactics, options)
+    beside.shutdown(wait=False)  # the thread ends with its one task
+
     # 1. measure
     events = profiles["events"].astype(np.float64)
     judged = events >= options.least_events
@@ -130,19 +136,12 @@ def judge(
     own_p = np.where(judged, p_values, 1.0)
     p_values = own_p.copy()
 
-    # 4. propose
-    def find(log: Profiles, records: pa.Table | None, usable: npt.NDArray[np.bool_]) -> Groups:
-        return Groups.find(
-            log, records, usable, reference.tactic_mask,
-            least=options.least_campaign, hub_share=options.hub_share,
-        )  # fmt: skip
-
-    groups = find(profiles, accounts, ~exempt)
-
     # 5. test
+    groups = proposing.result()
     natural = groups.figures
     if baseline is not None:
-        known_groups = find(baseline, None, np.ones(baseline.size, dtype=np.bool_)).figures
+        everybody = np.ones(baseline.size, dtype=np.bool_)
+        known_groups = _groups(baseline, None, everybody, families, tactics, options).figures
         natural = known_groups if known_groups.shape[0] >= FEWEST else natural
     yardstick = Yardstick.learn(natural)
     test = yardstick.test(groups.figures)
@@ -158,11 +157,26 @@ def judge(
         campaign[members] = number
         flagged[members] = True
         p_values[members] = np.minimum(p_values[members], campaigns.test.p_values[number])
-    deviates = stats.norm.isf(np.minimum(own_p, 0.5))
+    deviates = -ndtri(np.minimum(own_p, 0.5))
     scores = np.maximum(_ranked(groups, test, campaigns), deviates - _ALONE) + _TIE * own
     return Judgement(
         reference, ordinary, signals, below, scores, p_values, flagged, campaign, campaigns,
         groups, baseline is None, int(benign.size), _notes(benign.size, natural.shape[0]),
+    )  # fmt: skip
+
+
+def _groups(
+    profiles: Profiles,
+    accounts: pa.Table | None,
+    usable: npt.NDArray[np.bool_],
+    families: tuple[str, ...],
+    tactics: tuple[str, ...],
+    options: DetectionOptions,
+) -> Groups:
+    mask = sum(1 << bit for bit, name in enumerate(families) if name in tactics)
+    return Groups.find(
+        profiles, accounts, usable, mask,
+        least=options.least_campaign, hub_share=options.hub_share,
     )  # fmt: skip
 
 
@@ -186,7 +200,7 @@ def _report(
     profiles: Profiles, chosen: Chosen, reference: Reference, ordinary: Ordinary
 ) -> Campaigns:
     """The chosen campaigns with their merged profiles, measured like any other."""
-    merged = np.concatenate([_pooled(profiles[m]) for m in chosen.members] or [profiles[:0]])
+    merged = np.concatenate([_pooled(take(profiles, m)) for m in chosen.members] or [profiles[:0]])
     signals = measure(merged, reference)
     return Campaigns(
         chosen.members,

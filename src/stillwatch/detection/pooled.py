@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtr
 
 from stillwatch.campaigns.cohesion import NAMES
 
@@ -138,7 +138,7 @@ class Yardstick:
         """Test groups by their cohesion figures; p is 1 with fewer than ``FEWEST`` natural ones."""
         which, spreads = self._class(figures), self.spreads(figures)
         index = (spreads @ self.weights - self.middle[which]) / self.spread
-        p_values = stats.t.sf(index, _FREEDOM)
+        p_values = stdtr(_FREEDOM, -index)  # the upper tail
         if self.figures.shape[0] < FEWEST:
             index, p_values = np.zeros(index.size), np.ones(index.size)
         return GroupTest(figures, spreads, self.centre[which], index, p_values, self.figures)

@@ -14,17 +14,15 @@ from stillwatch.profiles.fields import (
     BINS,
     DIM,
     EMBEDDING_UNIT,
-    EXEMPLAR_BYTES,
-    EXEMPLARS,
     FEATURES,
     HOURS,
     LONG_PROMPT,
     MODELS,
-    SAMPLE,
     SKETCH,
     TOPICS,
 )
-from stillwatch.profiles.hashing import mix64
+from stillwatch.profiles.hashing import mix64, trailing_zeros
+from stillwatch.profiles.sample import keep_text, sample_slot
 
 _HOUR_US = 3_600_000_000
 
@@ -42,11 +40,7 @@ def _count_distinct(registers: np.ndarray, key: int) -> None:
     """HyperLogLog update (Flajolet et al. 2007): the longest run of zeros per register."""
     mixed = mix64(np.uint64(key))
     register = mixed & np.uint64(registers.size - 1)
-    rest = mixed >> np.uint64(16)
-    rank = 1
-    while rank < 48 and not rest & np.uint64(1):
-        rest >>= np.uint64(1)
-        rank += 1
+    rank = 1 + trailing_zeros(mixed >> np.uint64(16) | np.uint64(1 << 47))
     registers[register] = max(registers[register], rank)
 
 
@@ -89,67 +83,24 @@ def _model(profile, key: int, time: int) -> None:  # type: ignore[no-untyped-def
 
 
 @njit(nogil=True, cache=True)
-def _sample_slot(profile, key: int) -> int:  # type: ignore[no-untyped-def]
-    """Open a slot for an event in the sample; -1 if it does not belong or is there already."""
-    if key >= profile.sample_key[SAMPLE - 1]:
-        return -1
-    slot = 0
-    while profile.sample_key[slot] < key:
-        slot += 1
-    if profile.sample_key[slot] == key:
-        return -1
-    for j in range(SAMPLE - 1, slot, -1):
-        profile.sample_key[j] = profile.sample_key[j - 1]
-        profile.sample_time[j] = profile.sample_time[j - 1]
-        profile.sample_families[j] = profile.sample_families[j - 1]
-        profile.sample_prompt[j] = profile.sample_prompt[j - 1]
-        profile.sample_template[j] = profile.sample_template[j - 1]
-        profile.sample_closing[j] = profile.sample_closing[j - 1]
-        profile.sample_words[j] = profile.sample_words[j - 1]
-        profile.sample_output[j] = profile.sample_output[j - 1]
-        profile.sample_topic[j] = profile.sample_topic[j - 1]
-        profile.sample_meaning[j] = profile.sample_meaning[j - 1]
-        profile.sample_style[j] = profile.sample_style[j - 1]
-        profile.sample_system[j] = profile.sample_system[j - 1]
-        profile.sample_marks[j] = profile.sample_marks[j - 1]
-        for s in range(SKETCH):
-            profile.sample_shingles[j, s] = profile.sample_shingles[j - 1, s]
-    for j in range(EXEMPLARS - 1, slot, -1):
-        profile.exemplar_size[j] = profile.exemplar_size[j - 1]
-        for b in range(EXEMPLAR_BYTES):
-            profile.exemplar_text[j, b] = profile.exemplar_text[j - 1, b]
-    return slot
-
-
-@njit(nogil=True, cache=True)
-def _keep_text(profile, slot: int, data: np.ndarray, start: int, stop: int) -> None:  # type: ignore[no-untyped-def]
-    """Store the head of a prompt, cut at a character boundary."""
-    size = stop - start
-    if size > EXEMPLAR_BYTES:
-        size = EXEMPLAR_BYTES
-        while size > 0 and data[start + size] & 0xC0 == 0x80:
-            size -= 1
-    for b in range(size):
-        profile.exemplar_text[slot, b] = data[start + b]
-    for b in range(size, EXEMPLAR_BYTES):
-        profile.exemplar_text[slot, b] = 0
-    profile.exemplar_size[slot] = size
+def _add_mask(counters: np.ndarray, bits: int) -> None:
+    for i in range(counters.size):
+        counters[i] += np.uint32(bits) >> np.uint32(i) & np.uint32(1)
 
 
 @njit(nogil=True, cache=True)
 def _add_bits(counters: np.ndarray, bits: int) -> None:
+    """The same for a mask of which few bits are set."""
     rest = np.uint64(bits)
-    i = 0
     while rest:
-        if rest & np.uint64(1):
-            counters[i] += 1
-        rest >>= np.uint64(1)
-        i += 1
+        counters[trailing_zeros(rest)] += np.uint32(1)
+        rest &= rest - np.uint64(1)
 
 
 @njit(nogil=True, cache=True)
 def fold(  # type: ignore[no-untyped-def]
     table,
+    limits,
     rows,
     keys,
     times,
@@ -175,7 +126,10 @@ def fold(  # type: ignore[no-untyped-def]
     meaning,
     fourier,
 ) -> None:
-    """Add n events to ``table[rows[i]]``; array shapes as in ``Requests`` and ``TextFeatures``."""
+    """Add n events to ``table[rows[i]]``; array shapes as in ``Requests`` and ``TextFeatures``.
+
+    Leaves samples in no order: ``limits`` and what must follow are told in ``sample``.
+    """
     for i in range(rows.size):
         p = table[rows[i]]
         time = times[i]
@@ -183,8 +137,8 @@ def fold(  # type: ignore[no-untyped-def]
         p.first_seen = min(p.first_seen, time)
         p.last_seen = max(p.last_seen, time)
         p.by_hour[(time // _HOUR_US) % HOURS] += 1
-        _add_bits(p.observed, observed[i])
-        _add_bits(p.marks, marks[i])
+        _add_mask(p.observed, observed[i])
+        _add_mask(p.marks, marks[i])
 
         if tokens[i, 0] >= 0:
             p.input_tokens += tokens[i, 0]
@@ -234,10 +188,12 @@ def fold(  # type: ignore[no-untyped-def]
         if hashes[i, 7]:
             _tally(p.systems_key, p.systems_count, hashes[i, 7])
 
-        slot = _sample_slot(p, keys[i])
+        if keys[i] >= limits[rows[i], 0]:
+            continue
+        slot = sample_slot(p, limits[rows[i]], keys[i])
         if slot < 0:
             continue
-        p.sample_key[slot] = keys[i]
+        keep_text(p, limits[rows[i]], keys[i], data, offsets[i], offsets[i + 1])
         p.sample_time[slot] = time
         p.sample_families[slot] = families[i]
         p.sample_prompt[slot] = prompt[i]
@@ -252,5 +208,3 @@ def fold(  # type: ignore[no-untyped-def]
         p.sample_marks[slot] = marks[i]
         for s in range(SKETCH):
             p.sample_shingles[slot, s] = shingles[i, s]
-        if slot < EXEMPLARS:
-            _keep_text(p, slot, data, offsets[i], offsets[i + 1])

@@ -38,6 +38,11 @@ def as_bytes(profiles: Profiles) -> npt.NDArray[np.uint8]:
     return profiles.view(np.uint8).reshape(profiles.size, PROFILE.itemsize)
 
 
+def take(profiles: Profiles, rows: npt.NDArray[np.int64]) -> Profiles:
+    """``profiles[rows]``, moved as bytes (see ``as_bytes``)."""
+    return as_bytes(profiles)[rows].view(PROFILE).reshape(rows.size)
+
+
 def merge(into: Profiles, rows: npt.NDArray[np.int64], profiles: Profiles) -> None:
     """Add ``profiles[i]`` to ``into[rows[i]]`` in place; associative and commutative."""
     for field in FIELDS:
@@ -57,7 +62,7 @@ def pool(profiles: Profiles, groups: npt.NDArray[np.int64], n_groups: int) -> Pr
     chosen = np.flatnonzero(groups >= 0)
     for start in range(0, chosen.size, 4096):
         part = chosen[start : start + 4096]
-        merge(pooled, groups[part], profiles[part])
+        merge(pooled, groups[part], take(profiles, part))
     return pooled
 
 
@@ -144,7 +149,7 @@ def _merge_tally(keys, counts, first, rows, keys2, counts2, first2):  # type: ig
 
 
 @njit(nogil=True, cache=True)
-def _copy_entry(source, j, target, slot):  # type: ignore[no-untyped-def]
+def copy_event(source, j, target, slot):  # type: ignore[no-untyped-def]
     """Copy one sampled event from ``source`` to ``target``."""
     target.sample_key[slot] = source.sample_key[j]
     target.sample_time[slot] = source.sample_time[j]
@@ -161,10 +166,21 @@ def _copy_entry(source, j, target, slot):  # type: ignore[no-untyped-def]
     target.sample_marks[slot] = source.sample_marks[j]
     for s in range(SKETCH):
         target.sample_shingles[slot, s] = source.sample_shingles[j, s]
+
+
+@njit(nogil=True, cache=True)
+def copy_text(source, j, target, slot):  # type: ignore[no-untyped-def]
+    """Copy one exemplar from ``source`` to ``target``."""
+    target.exemplar_size[slot] = source.exemplar_size[j]
+    for b in range(EXEMPLAR_BYTES):
+        target.exemplar_text[slot, b] = source.exemplar_text[j, b]
+
+
+@njit(nogil=True, cache=True)
+def _copy_entry(source, j, target, slot):  # type: ignore[no-untyped-def]
+    copy_event(source, j, target, slot)
     if slot < EXEMPLARS:  # then j <= slot, so the text is there
-        target.exemplar_size[slot] = source.exemplar_size[j]
-        for b in range(EXEMPLAR_BYTES):
-            target.exemplar_text[slot, b] = source.exemplar_text[j, b]
+        copy_text(source, j, target, slot)
 
 
 @njit(nogil=True, cache=True)

@@ -35,7 +35,7 @@ MOST_FAMILIES = 64
 """One bit each in ``TextFeatures.families``."""
 MOST_WORDS = 32
 """Longest phrase."""
-_FILTER_BITS = 15
+_FILTER_BITS = 16
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 Kind = Literal["tactic", "capability", "warning"]
@@ -133,8 +133,9 @@ class FamilyTable:
     names: tuple[str, ...]
     """Family names in bit order."""
     families: tuple[Family, ...]
-    first: npt.NDArray[np.uint64]
-    """Bitmap of the words that begin a phrase, addressed by the low bits of the hash."""
+    filters: npt.NDArray[np.uint64]
+    """Three bitmaps: words that begin a phrase, words that are one, pairs of words that begin one;
+    addressed by the low bits of the hash, of a pair by those of ``_pair``."""
     edges: npt.NDArray[np.uint64]
     """Open-addressing table (slots, 2): mixed (state, word), and the next state."""
     fail: npt.NDArray[np.int64]
@@ -152,7 +153,7 @@ class FamilyTable:
         return cls(
             tuple(family.name for family in families),
             tuple(families),
-            trie.first(),
+            trie.filters(),
             trie.table(),
             np.array(trie.fall_back(), dtype=np.int64),
             np.array(trie.found, dtype=np.uint64),
@@ -201,12 +202,20 @@ class _Trie:
                 queue.append(child)
         return fail
 
-    def first(self) -> npt.NDArray[np.uint64]:
-        bitmap = np.zeros((1 << _FILTER_BITS) // 64, dtype=np.uint64)
-        for word in self.children[0]:
+    def filters(self) -> npt.NDArray[np.uint64]:
+        bitmaps = np.zeros((3, (1 << _FILTER_BITS) // 64), dtype=np.uint64)
+
+        def mark(bitmap: int, word: int) -> None:
             bit = word & ((1 << _FILTER_BITS) - 1)
-            bitmap[bit >> 6] |= np.uint64(1 << (bit & 63))
-        return bitmap
+            bitmaps[bitmap, bit >> 6] |= np.uint64(1 << (bit & 63))
+
+        for word, child in self.children[0].items():
+            mark(0, word)
+            if self.found[child]:
+                mark(1, word)
+            for second in self.children[child]:
+                mark(2, int(_pair(np.uint64(word), np.uint64(second))))
+        return bitmaps
 
     def table(self) -> npt.NDArray[np.uint64]:
         edges = [(s, w, t) for s, next_ in enumerate(self.children) for w, t in next_.items()]
@@ -239,22 +248,57 @@ def _next(edges, state, word):  # type: ignore[no-untyped-def]
     return 0
 
 
+@helper
+def _pair(word, second):  # type: ignore[no-untyped-def]
+    return (word ^ (second >> uint64(7))) + second
+
+
+@helper
+def _passes(filters, bitmap, word):  # type: ignore[no-untyped-def]
+    bit = word & uint64((1 << _FILTER_BITS) - 1)
+    return (filters[bitmap, bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1)
+
+
 @kernel
-def find_families(words, count, state, first, edges, fail, found):  # type: ignore[no-untyped-def]
-    """Walk ``words[:count]`` on from ``state``; the new state and the families met (bits)."""
+def _starts(words, count, filters, starts):  # type: ignore[no-untyped-def]
+    """Places at which a phrase may begin, into ``starts``; their number. Without branches."""
+    hits = np.int64(0)
+    for k in range(count - 1):
+        starts[hits] = k
+        begins = _passes(filters, 2, _pair(words[k], words[k + 1]))
+        hits += np.int64(begins | _passes(filters, 1, words[k]))
+    starts[hits] = count - 1  # what follows the last word is not known yet
+    return hits + np.int64(_passes(filters, 0, words[count - 1]))
+
+
+@kernel
+def find_families(words, count, state, filters, edges, fail, found, starts):  # type: ignore[no-untyped-def]
+    """Walk ``words[:count]`` on from ``state``; the new state and the families met (bits).
+
+    ``starts`` i64 (count,) is room to work in: places where a phrase may begin are found first,
+    and between those few nothing is walked.
+    """
     families = uint64(0)
-    for k in range(count):
-        word = words[k]
-        target = 0
-        while state != 0:
-            target = _next(edges, state, word)
-            if target != 0:
+    if count == 0:
+        return state, families
+    hits = _starts(words, count, filters, starts)
+    k = at = 0
+    while True:
+        if state == 0:
+            while at < hits and starts[at] < k:
+                at += 1
+            if at == hits:
                 break
-            state = fail[state]
-        if target == 0:
-            bit = word & uint64((1 << _FILTER_BITS) - 1)
-            if (first[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1):
-                target = _next(edges, 0, word)
-        state = target
+            k = int(starts[at])
+            state = _next(edges, 0, words[k])
+        elif k == count:
+            break
+        else:
+            target = _next(edges, state, words[k])
+            if target == 0:
+                state = fail[state]  # the same word again, from there
+                continue
+            state = target
         families |= found[state]
+        k += 1
     return state, families

@@ -8,7 +8,7 @@ as a hash of its bytes and where it stands, not as text.
 import numpy as np
 from numba import uint64
 
-from stillwatch.profiles.hashing import helper, kernel, load_bytes, mix64
+from stillwatch.profiles.hashing import helper, kernel, load_bytes, mix64, trailing_zeros
 
 PIECES = 4096
 """Entries of a piece buffer."""
@@ -25,6 +25,37 @@ SEED = np.uint64(0x8EBC6AF09C88C6E3)
 _RAW = np.uint64(0x589965CC75374CC3)
 _STEP = np.uint64(0x9FB21C651E98DF25)
 
+# Bytes of a word of eight, for the test "which of eight bytes are letters".
+_HIGH = np.uint64(0x8080808080808080)
+_LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
+_CASE = np.uint64(0x2020202020202020)
+_FROM_A = np.uint64(0x1F1F1F1F1F1F1F1F)  # 0x80 - "a"
+_PAST_Z = np.uint64(0x0505050505050505)  # 0x80 - "z" - 1
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@helper
+def letter_run(data, i, end):  # type: ignore[no-untyped-def]
+    """Lower-case ASCII letters at ``i`` (at most 8, not past ``end``), and how many."""
+    limit = min(end - i, 8)
+    if limit <= 0:
+        return uint64(0), 0
+    raw = load_bytes(data, i, limit)
+    lower = raw | _CASE
+    low = lower & _LOW
+    letter = (low + _FROM_A) & ~(low + _PAST_Z) & ~raw & _HIGH
+    size = min(np.int64(trailing_zeros(letter ^ _HIGH) >> uint64(3)), limit)
+    if size == 0:
+        return uint64(0), 0
+    return lower & (_ALL >> uint64(64 - 8 * size)), size
+
+
+@helper
+def _next(state, block):  # type: ignore[no-untyped-def]
+    """A hash after eight more bytes."""
+    state = (state ^ block) * _STEP
+    return state ^ (state >> uint64(32))
+
 
 @helper
 def append(state, block, filled, text, size):  # type: ignore[no-untyped-def]
@@ -33,8 +64,7 @@ def append(state, block, filled, text, size):  # type: ignore[no-untyped-def]
     block |= text << shift
     filled += size
     if filled >= 8:
-        state = (state ^ block) * _STEP
-        state ^= state >> uint64(32)
+        state = _next(state, block)
         block = (text >> uint64(1)) >> (uint64(63) - shift)
         filled -= 8
     return state, block, filled
@@ -83,11 +113,38 @@ def emit(data, pieces, count, start, stop, spaced):  # type: ignore[no-untyped-d
     tagged = uint64(size) | uint64(256 if spaced else 0)
     key = _RAW ^ (tagged << uint64(32))
     i = start
-    while stop - i > 8:
-        key = (key ^ load_bytes(data, i, 8)) * _STEP
-        key ^= key >> uint64(32)
+    while stop - i >= 8:
+        key = _next(key, load_bytes(data, i, 8))
         i += 8
-    pieces[count, 0] = mix64((key ^ load_bytes(data, i, stop - i)) * _STEP)
+    rest = load_bytes(data, i, stop - i) if i < stop else uint64(0)
+    pieces[count, 0] = close_word(key, rest)
     pieces[count, 1] = uint64(start)
     pieces[count, 2] = tagged
     return count + 1
+
+
+@helper
+def plain_word(data, start, stop, spaced, pieces, count):  # type: ignore[no-untyped-def]
+    """Hash of a word of ASCII letters alone, which is also emitted as a piece.
+
+    The same as ``append`` and ``emit`` give, eight bytes at a time for both.
+    """
+    tagged = uint64(stop - start) | uint64(256 if spaced else 0)
+    key = _RAW ^ (tagged << uint64(32))
+    state = SEED
+    i = start
+    while stop - i >= 8:
+        raw = load_bytes(data, i, 8)
+        key = _next(key, raw)
+        state = _next(state, raw | _CASE)
+        i += 8
+    raw = block = uint64(0)
+    if i < stop:
+        raw = load_bytes(data, i, stop - i)
+        block = raw | _CASE & (_ALL >> uint64(64 - 8 * (stop - i)))
+    single = stop - start == 1  # has a fixed row, see ``FIXED``
+    fixed = uint64(data[start]) | uint64(128 if spaced else 0)
+    pieces[count, 0] = fixed if single else close_word(key, raw)
+    pieces[count, 1] = uint64(start)
+    pieces[count, 2] = uint64(0) if single else tagged
+    return close_word(state, block), count + 1

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import uint64
 
-from stillwatch.profiles.hashing import helper, kernel, load_bytes, trailing_zeros
+from stillwatch.profiles.hashing import helper, kernel, letter_mask, trailing_zeros
 from stillwatch.profiles.pieces import (
     PIECE,
     PIECES,
@@ -34,6 +34,8 @@ from stillwatch.profiles.pieces import (
     append_folded,
     close_word,
     emit,
+    letter_run,
+    plain_word,
     spaces,
 )
 from stillwatch.profiles.unicode import (
@@ -63,21 +65,12 @@ _SLACK = 96  # pieces one step of the outer loop may add: a word of digits, a ru
 # Slots of the state that a walk carries from block to block.
 POSITION, PENDING, QUOTE, WORD_END, WORDS, MASKED, PIECE_COUNT = range(7)
 STATE = 7
-# Slots of the counts of a prompt; letters per script follow ``LETTERS``.
+# Counts of a prompt; letters per script follow ``LETTERS``.
 CHARS, LINES, DIGITS, SYMBOLS, LETTERS = range(5)
 COUNTS = LETTERS + 8
 
 _DIGITS = np.uint64(ord("#"))
 _QUOTED = np.uint64(0xC2B2AE3D27D4EB4F)
-
-# Bytes of a word of eight, for the test "which of eight bytes are letters".
-_HIGH = np.uint64(0x8080808080808080)
-_LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
-_CASE = np.uint64(0x2020202020202020)
-_FROM_A = np.uint64(0x1F1F1F1F1F1F1F1F)  # 0x80 - "a"
-_PAST_Z = np.uint64(0x0505050505050505)  # 0x80 - "z" - 1
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-
 # Kinds of an open quoted span.
 _NONE, _DOUBLE, _CURLY, _SINGLE, _BACKTICK = range(5)
 
@@ -123,19 +116,26 @@ def _quote(data, i, stop, code, quote, after_word, classes):  # type: ignore[no-
 
 
 @helper
-def _letters(data, i, end):  # type: ignore[no-untyped-def]
-    """Lower-case ASCII letters at ``i`` (at most 8, not past ``end``), and how many."""
-    limit = min(end - i, 8)
-    if limit <= 0:
-        return uint64(0), 0
-    raw = load_bytes(data, i, limit)
-    lower = raw | _CASE
-    low = lower & _LOW
-    letter = (low + _FROM_A) & ~(low + _PAST_Z) & ~raw & _HIGH
-    size = min(np.int64(trailing_zeros(letter ^ _HIGH) >> uint64(3)), limit)
-    if size == 0:
-        return uint64(0), 0
-    return lower & (_ALL >> uint64(64 - 8 * size)), size
+def _plain_end(data, i, stop, classes, window, letters):  # type: ignore[no-untyped-def]
+    """Where a word of nothing but ASCII letters that begins at ``i`` ends; ``i`` if it is none.
+
+    ``letters`` is the mask of the 64 bytes from ``window`` on. Found by it, the end of one word
+    need not wait for the text of the word before. Most words are of this kind.
+    """
+    if i + 64 > data.size:
+        return i, window, letters
+    if i >= window + 64 or ~letters >> uint64(i - window) == 0:
+        window, letters = i, letter_mask(data, i)
+    size = np.int64(trailing_zeros(~letters >> uint64(i - window)))
+    if size > PIECE:
+        return i, window, letters
+    end = min(i + size, stop)
+    if end < stop:
+        after = np.int64(data[end])
+        kind = np.int64(classes[after & 0x7F]) & CLASS_MASK
+        if after >= 0x80 or kind not in (SPACE, SYMBOL, NEWLINE):
+            return i, window, letters
+    return end, window, letters
 
 
 @kernel
@@ -167,7 +167,7 @@ def _word(data, i, stop, spaced, classes, fold, counts, pieces, count):  # type:
     characters = digits = 0
     after_digit = False
     while True:
-        text, size = _letters(data, i, min(stop, i + WORD - characters, start + PIECE))
+        text, size = letter_run(data, i, min(stop, i + WORD - characters, start + PIECE))
         if size:
             state, block, filled = append(state, block, filled, text, size)
             i += size
@@ -279,6 +279,7 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
     i = state[POSITION]
     pending = state[PENDING]
     n = n_masked = count = 0
+    window, letters = i - 64, uint64(0)
     while i < stop and n < BLOCK and n_masked < BLOCK and count < PIECES - _SLACK:
         b = np.int64(data[i])
         if b == 0x20:
@@ -304,7 +305,14 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
             count = spaces(pieces, count, pending - 1)
         spaced = pending > 0
         pending = 0
-        if kind in (LETTER, DIGIT):
+        end = i
+        if kind == LETTER and b < 0x80:
+            end, window, letters = _plain_end(data, i, stop, classes, window, letters)
+        if end > i:
+            counts[LETTERS + 1] += end - i
+            key, count = plain_word(data, i, end, spaced, pieces, count)
+            i, mask = end, key
+        elif kind in (LETTER, DIGIT):
             i, key, mask, count = _word(data, i, stop, spaced, classes, fold, counts, pieces, count)
         elif kind == SOLO:
             i, key, count = _solo(data, i, stop, spaced, classes, fold, counts, pieces, count)

@@ -18,7 +18,7 @@ Rules
 import numpy as np
 from numba import uint32, uint64
 
-from stillwatch.profiles.hashing import kernel, mix64
+from stillwatch.profiles.hashing import count_below, kernel, mix64
 from stillwatch.profiles.scan import BLOCK
 
 SHINGLES = 16
@@ -54,10 +54,10 @@ def _distinct(values, n, ranked, out):  # type: ignore[no-untyped-def]
     for k in range(padded):
         ranked[k] = PADDING
     for k in range(n):
-        value, rank = values[k], uint32(0)
-        for j in range(padded):
-            rank += uint32(values[j] < value)
-        ranked[rank] = value
+        rank = 0
+        for at in range(0, padded, 16):
+            rank += count_below(values, at, values[k])
+        ranked[rank] = values[k]
     kept = 0
     for k in range(n):
         if kept < out.size and ranked[k] != PADDING:  # equal values share a rank and leave a gap

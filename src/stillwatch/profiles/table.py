@@ -5,7 +5,9 @@
 0
 """
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
@@ -13,14 +15,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.profiles.fields import PROFILE, identity
+from stillwatch.profiles.fields import EMPTY, PROFILE, identity
 from stillwatch.profiles.fold import fold
 from stillwatch.profiles.hashing import string_buffers
-from stillwatch.profiles.merge import Profiles, as_bytes, merge
+from stillwatch.profiles.merge import Profiles, as_bytes, empty, merge
 from stillwatch.profiles.requests import Requests
+from stillwatch.profiles.room import Room
+from stillwatch.profiles.sample import LIMITS, limits_of, settle
 from stillwatch.profiles.text import TextFeatures
 
 _START = 4096
+_BLOCK = 4096  # profiles settled at a time by one thread
 _IDENTITY = as_bytes(identity().reshape(1))
 
 
@@ -37,7 +42,9 @@ class ProfileTable:
         self.model_names: dict[int, str] = {}
         """Model names by hash."""
         self._rows: dict[str, int] = {}
-        self._records: Profiles = np.empty(0, dtype=PROFILE)
+        self._records = Room(PROFILE, _START)
+        self._limits: npt.NDArray[np.uint64] = np.empty((_START, LIMITS), dtype=np.uint64)
+        self._open = False  # samples are in no order, see ``sample``
 
     def __len__(self) -> int:
         return len(self.account_ids)
@@ -48,15 +55,22 @@ class ProfileTable:
 
         Adding accounts may move the array: do not hold the view across ``add`` or ``merge``.
         """
-        return self._records[: len(self)]
+        if self._open:
+            self._settle()
+        records: Profiles = self._records.array[: len(self)]
+        return records
 
     def add(self, batch: pa.RecordBatch, requests: Requests, text: TextFeatures) -> None:
         """Fold a batch of events, with its measured columns and text, into the table."""
         rows = self.rows(batch.column("account_id"))
         self._remember_models(batch.column("model"), requests)
         data, offsets = string_buffers(batch.column("prompt"))
+        if not self._open:
+            self._limits[: len(self)] = limits_of(self.profiles)
+            self._open = True
         fold(
-            self._records,
+            self._records.array,
+            self._limits,
             rows,
             requests.keys,
             requests.times,
@@ -86,7 +100,7 @@ class ProfileTable:
     def merge(self, other: "ProfileTable") -> None:
         """Add the profiles of another table (another day, another worker) to this one."""
         rows = self.rows(pa.array(other.account_ids, pa.string()))
-        merge(self._records, rows, other.profiles)
+        merge(self.profiles, rows, other.profiles)
         self.model_names |= other.model_names
 
     def sort(self) -> None:
@@ -115,12 +129,26 @@ class ProfileTable:
 
     def _reserve(self, n: int, used: int) -> None:
         """Make room for ``n`` profiles, of which the first ``used`` are in use."""
-        if n > self._records.size:
-            # Pages that were never written cost nothing, so spare capacity is free.
-            larger = np.empty(max(n, 2 * self._records.size, _START), dtype=PROFILE)
-            as_bytes(larger)[:used] = as_bytes(self._records)[:used]
-            self._records = larger
-        as_bytes(self._records)[used:n] = _IDENTITY
+        if n > self._records.array.size:
+            room = max(n, 2 * self._records.array.size)
+            self._records.grow(room, used)
+            limits = np.empty((room, LIMITS), dtype=np.uint64)
+            limits[:used] = self._limits[:used]
+            self._limits = limits
+        as_bytes(self._records.array)[used:n] = _IDENTITY
+        self._limits[used:n] = EMPTY
+
+    def _settle(self) -> None:
+        """Order the samples; all cores share the work."""
+        self._open = False
+        records, limits = self.profiles, self._limits[: len(self)]
+
+        def block(start: int) -> None:
+            stop = start + _BLOCK
+            settle(records[start:stop], limits[start:stop], empty(1))
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(block, range(0, len(self), _BLOCK)))
 
     def _remember_models(self, models: pa.Array, requests: Requests) -> None:
         hashes, first = np.unique(requests.hashes[:, 0], return_index=True)

@@ -136,7 +136,7 @@ def _dominant(counts):  # type: ignore[no-untyped-def]
 
 @allocating_kernel
 def _measure(  # type: ignore[no-untyped-def]
-    data, offsets, classes, fold, first, edges, fail, found,
+    data, offsets, classes, fold, filters, edges, fail, found,
     embed, table, rows, used, characters, merges, vectors, tokens, ranks,
     prompt, template, closing, words_n, chars, lines, digits, symbols, script, families,
     shingles, embedding, topic, meaning, fourier,
@@ -147,6 +147,7 @@ def _measure(  # type: ignore[no-untyped-def]
     words = np.empty(BLOCK, dtype=np.uint64)
     masked = np.empty(MASKS, dtype=np.uint64)
     pieces = np.empty((PIECES, 3), dtype=np.uint64)
+    starts = np.empty(BLOCK, dtype=np.int64)
     slots = np.empty(SLOTS, dtype=np.uint64)
     smallest = np.empty(SHINGLES, dtype=np.uint32)
     head = np.empty(HEAD, dtype=np.uint32)
@@ -175,7 +176,7 @@ def _measure(  # type: ignore[no-untyped-def]
             n = state[WORDS]
             add_words(words, n, seen, slots, smallest, head, tail, fresh)
             add_masked(masked, state[MASKED], seen_masked, slots)
-            phrase, more = find_families(words, n, phrase, first, edges, fail, found)
+            phrase, more = find_families(words, n, phrase, filters, edges, fail, found, starts)
             bits |= more
             seen += n
             seen_masked += state[MASKED]
@@ -222,7 +223,7 @@ class TextKernel:
         vectors = self._vectors
         _measure(
             data, offsets, characters.classes, characters.fold,
-            families.first, families.edges, families.fail, families.found,
+            families.filters, families.edges, families.fail, families.found,
             vectors is not None, *(vectors.arrays if vectors else NO_ARRAYS),
             out.prompt, out.template, out.closing, out.words, out.chars, out.lines, out.digits,
             out.symbols, out.script, out.families, out.shingles, out.embedding, out.topic,
