@@ -21,14 +21,13 @@ import pyarrow as pa
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from stillwatch.campaigns.cohesion import NAMES as COHESION
-from stillwatch.campaigns.cohesion import cohesion
+from stillwatch.campaigns.cohesion import FACETS
 from stillwatch.campaigns.keys import KINDS
 from stillwatch.cli import app
 from stillwatch.config import _SECTIONS, Config
 from stillwatch.detection.cohesive import SENTENCES
 from stillwatch.detection.judge import DetectionOptions
-from stillwatch.detection.pooled import FACETS
+from stillwatch.detection.pooled import WEIGHTS
 from stillwatch.domain import finding
 from stillwatch.domain.tables import ACCOUNTS, EVENTS, LABELS, Column
 from stillwatch.logs.limits import Limits
@@ -128,7 +127,11 @@ def signals() -> str:
         )
         for s in SIGNALS
     ]
-    figures = [(f"`{n}`", f"{FACETS[n]:+g}", SENTENCES[n]) for n in COHESION if n in FACETS]
+    figures = [
+        (f"`{n}`", f"{WEIGHTS[n]:+g}", about, SENTENCES[n][1])
+        for n, about in FACETS
+        if n in WEIGHTS
+    ]
     kinds = [(f"`{k.name}`", k.sort, k.noun, f"{k.most:g}") for k in KINDS]
     return f"""{_NOTE}# Signals
 
@@ -142,17 +145,15 @@ the median of the reference at like volume.
 {_table(("signal", "group", "suspicious", "needs", "sentence"), rows)}
 ## Cohesion of a group
 
-A campaign is not judged by how odd its accounts are but by whether they are one job. These figures
-compare requests of different members with requests of the same member.
+A campaign is not judged by how odd its accounts are but by whether they are one job. Only requests
+that carry the group's scaffold count. A *unity* is minus the log of the intraclass correlation: the
+share of the variance that lies between accounts. It is high when accounts are exchangeable.
 
-```text
-{_figures()}
-```
+These enter the test, in spreads of natural groups of like size, with this weight (a negative weight:
+low values are suspicious). The weights were fitted on simulated worlds
+([ADR 5](../adr/0005-cohesion-weights.md)); what they promise is calibrated on your own log.
 
-These enter the test, in spreads of the natural groups of the same log, with this weight (a negative
-weight: low values are suspicious):
-
-{_table(("figure", "weight", "sentence"), figures)}
+{_table(("facet", "weight", "what it is", "sentence"), figures)}
 ## Links
 
 What two accounts may share. A shared thing counts log(accounts / holders) nats, so what is common
@@ -160,13 +161,6 @@ links nobody; each further thing of one kind counts half of the one before, and 
 its cap. Infrastructure alone links nobody: it adds to content or sign-up.
 
 {_table(("kind", "sort", "what is shared", "cap, nats"), kinds)}"""
-
-
-def _figures() -> str:
-    """The list of figures in the docstring of ``cohesion``."""
-    text = inspect.getdoc(cohesion) or ""
-    start = text.index(f"{COHESION[0]} ")
-    return textwrap.dedent(text[start:].rstrip())
 
 
 def configuration() -> str:

@@ -20,7 +20,6 @@ workers = 3
 [detection]
 fdr = 0.01
 hub_share = 0.2
-least_link = 7
 least_campaign = 5
 least_events = 10
 
@@ -47,7 +46,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert config.bad_row_limit == 0.2
     assert config.mapping is not None
     assert config.workers == 3
-    assert config.detection == DetectionOptions(0.01, 0.2, 7, 5, 10)
+    assert config.detection == DetectionOptions(0.01, 0.2, 5, 10)
     assert config.allowed == {"a", "b"}
     assert config.rules == tmp_path / "our-rules"
 

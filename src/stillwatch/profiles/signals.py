@@ -46,11 +46,6 @@ class Reference:
         """Bits of the tactic families."""
         return [bit for bit, name in enumerate(self.families) if name in self.tactics]
 
-    @property
-    def tactic_mask(self) -> int:
-        """The same as one integer."""
-        return sum(1 << bit for bit in self.tactic_bits)
-
     @classmethod
     def learn(
         cls,
