@@ -50,11 +50,12 @@ def measure(worlds: int, large: int) -> dict[str, Any]:
     # seeds of their own, so that the turn of the register is another one
     few = [replace(o, seed=o.seed + 20) for o in standard(large, campaigns=4)]
     told: list[Told] = []
-    innocent, everyone = 0, 0
+    ever = np.zeros(3, dtype=np.int64)
     for options in [*standard(worlds), *few]:
-        campaigns, bad, n = _replayed(options)
+        campaigns, counts = _replayed(options)
         told += campaigns
-        innocent, everyone = innocent + bad, everyone + n
+        ever += counts
+    innocent, everyone, flagged = ever.tolist()
     sized = [
         _row(name, [t for t in told if low <= t.leak.accounts < high])
         for name, (low, high) in SIZES.items()
@@ -78,14 +79,17 @@ def measure(worlds: int, large: int) -> dict[str, Any]:
             {
                 "title": "Innocents over all days",
                 "head": ("what", "share"),
-                "rows": [["flagged after at least one of 14 days", rate(innocent, everyone)]],
+                "rows": [
+                    ["innocents flagged after at least one of 14 days", rate(innocent, everyone)],
+                    ["innocents among all flagged after at least one day", rate(innocent, flagged)],
+                ],
             },
         ]
     }
 
 
-def _replayed(options: SimulationOptions) -> tuple[list[Told], int, int]:
-    """Campaigns of one world; innocents ever flagged, and innocents."""
+def _replayed(options: SimulationOptions) -> tuple[list[Told], npt.NDArray[np.int64]]:
+    """Campaigns of one world; innocents ever flagged, innocents, accounts ever flagged."""
     world = load(options)
     row = {name: number for number, name in enumerate(world.table.account_ids)}
 
@@ -106,7 +110,8 @@ def _replayed(options: SimulationOptions) -> tuple[list[Told], int, int]:
         first = int(np.flatnonzero(attacks[mine].sum(axis=0))[0]) if leak.attack_requests else 0
         told.append(Told(leak, facts["tactic"], facts["cover"], first))
     innocent = np.array([name is None for name in campaigns])
-    return told, int((flagged_on[innocent] < NEVER).sum()), int(innocent.sum())
+    ever = flagged_on < NEVER
+    return told, np.array([(ever & innocent).sum(), innocent.sum(), ever.sum()])
 
 
 def _days(options: SimulationOptions) -> Iterator[ProfileTable]:
