@@ -16,6 +16,7 @@ import kernel
 import quality
 import real
 import speed
+import weights
 from common import ROOT, arguments, markdown
 
 NOTES = Path(__file__).with_name("NOTES.md")
@@ -34,6 +35,11 @@ def sections(repeat: int, seeds: int) -> list[tuple[str, str, Callable[[], dict[
         ("The text kernel, one core", "python bench/kernel.py", kernel.rows),
         ("Detection on simulated worlds", "python bench/quality.py", simulated),
         ("Detection on real prompts", "python bench/real.py", lambda: real.measure(seeds - 1)),
+        (
+            "Weights, held out",
+            "python bench/weights.py",
+            lambda: weights.measure(max(2, seeds // 2)),
+        ),
     ]
 
 
