@@ -297,3 +297,18 @@ def test_good_rows_on_their_way_are_taken_into_account(tmp_path):
     path.write_bytes(orjson.dumps([*many(2_000), *bad, *many(60_000, 2_000)]))
     table, _, quarantine = read(path, bad_row_limit=0.02)
     assert (table.num_rows, quarantine.count) == (62_000, 1_200)
+
+
+WORDS = ["resourceSpans", "ModelInvocationLog", '{"schemaType": "ModelInvocationLog"}', "GatewayLlmLogs",
+         '{"category": "GatewayLogs", "requestMessages": []}', '{"resourceLogs": []}',
+         '"request_id": "call_type": "api_key": "spend": "startTime": ']  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("packed_twice", [False, True])
+def test_no_prompt_changes_the_format(tmp_path, word, packed_twice):
+    prompt = orjson.dumps({"said": word}).decode() if packed_twice else word
+    path = write_lines(tmp_path / "a.jsonl", [event(0, prompt=prompt), *many(3, 1)])
+    table, log, _ = read(path)
+    assert log.sources[0].format == "jsonl"
+    assert table.column("prompt")[0].as_py() == prompt
