@@ -76,9 +76,11 @@ def emit(result: dict[str, Any], as_json: bool) -> None:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """The table of a result; counts (hits, total) become hits/total."""
+    """The table of a result, or its ``tables`` with titles; (hits, total) become hits/total."""
     if "skipped" in result:
         return f"Skipped: {result['skipped']}."
+    if "tables" in result:
+        return "\n\n".join(f"{part['title']}\n\n{markdown(part)}" for part in result["tables"])
 
     def cell(value: Any) -> Any:
         return "/".join(map(str, value)) if isinstance(value, tuple | list) else value

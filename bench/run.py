@@ -1,6 +1,6 @@
 """Repeat every figure and write bench/RESULTS.md.
 
-python bench/run.py [--repeat 3] [--seeds 6]
+python bench/run.py [--repeat 3] [--worlds 8]
 """
 
 import importlib.metadata
@@ -13,38 +13,35 @@ from pathlib import Path
 from typing import Any
 
 import kernel
-import quality
-import real
 import speed
 import weights
 from common import ROOT, arguments, markdown
+from quality import worlds
 
 NOTES = Path(__file__).with_name("NOTES.md")
+Section = tuple[str, str, Callable[[], dict[str, Any]]]
 
 
-def sections(repeat: int, seeds: int) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
-    """Title, command and measurement of each section."""
-    worlds = range(1, seeds + 1)
+def sections(repeat: int, count: int) -> list[Section]:
+    """Title, command and measurement of each section; the tables of quality share their worlds."""
 
-    def simulated() -> dict[str, Any]:
-        rows = [quality.measure_world(seed) for seed in worlds]
-        return {"head": quality.HEAD, "rows": [*rows, quality.summary(rows)]}
+    def of(name: str) -> str:
+        return f"cd bench && python -m quality.{name}"
 
     return [
         ("Speed and memory", "python bench/speed.py", lambda: speed.measure(repeat)),
         ("The text kernel, one core", "python bench/kernel.py", kernel.rows),
-        ("Detection on simulated worlds", "python bench/quality.py", simulated),
-        ("Detection on real prompts", "python bench/real.py", lambda: real.measure(seeds - 1)),
+        ("Detection on simulated worlds", of("worlds"), lambda: worlds.measure(count, count // 2)),
         (
             "Weights, held out",
             "python bench/weights.py",
-            lambda: weights.measure(max(2, seeds // 2)),
+            lambda: weights.measure(max(2, count // 4)),
         ),
     ]
 
 
 def main() -> None:
-    options = arguments(__doc__, repeat=3, seeds=6)
+    options = arguments(__doc__, repeat=3, worlds=8)
     parts = [
         "# Results",
         "",
@@ -53,7 +50,7 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} cores. Times are medians; rates carry 95 % Wilson "
         "intervals. All worlds are composed: no labelled real campaign is public.",
     ]
-    for title, command, measure in sections(options.repeat, options.seeds):
+    for title, command, measure in sections(options.repeat, options.worlds):
         print(title, file=sys.stderr, flush=True)
         parts += ["", f"## {title}", "", f"`{command}`", "", markdown(measure())]
     parts += ["", NOTES.read_text(encoding="utf-8").strip(), ""]
