@@ -61,7 +61,7 @@ def world(seed: int, corpus: Path | None) -> World:
     hostile = np.array([truth[name] for name in table.account_ids])
     excused = exemptions(table.account_ids, records, frozenset())
     usable = np.array([why is None for why in excused])
-    groups = Groups.find(table.profiles, records, usable, mask, least=4, hub_share=0.1)
+    groups = Groups.find(table.profiles, usable, mask, least=4)
     share = np.array([hostile[groups.accounts(group)].mean() for group in groups.proposed])
     return World("real" if corpus else "grammar", seed, groups, hostile, share)
 

@@ -143,25 +143,29 @@ class Keys:
 
 
 def collect(
-    profiles: Profiles, accounts: pa.Table | None, hub_share: float, streams: Streams
+    profiles: Profiles,
+    accounts: pa.Table | None,
+    hub_share: float,
+    streams: Streams,
+    members: npt.NDArray[np.int64],
 ) -> Keys:
-    """Keys of all accounts; the skeletons are those of their ``streams``.
+    """Keys that the accounts ``members`` hold, with all their holders in the log.
 
-    ``accounts`` is aligned with ``profiles`` (same rows) or None. Keys that more than
-    ``hub_share`` of all accounts hold (or one account alone) say nothing and are dropped.
+    ``accounts`` is aligned with ``profiles`` (same rows) or None; skeletons are those of the
+    ``streams``. Keys that more than ``hub_share`` of all accounts hold (or one account alone) say
+    nothing and are dropped.
     """
-    row, key = _skeletons(streams)
-    rows, keys, kinds = [row], [_salted(key, 0)], [np.zeros(row.size, dtype=np.uint8)]
+    chosen = np.zeros(profiles.size, dtype=np.bool_)
+    chosen[members] = True
+    parts = []
     for number, kind in enumerate(KINDS):
-        hashes = _hashes(kind, profiles, accounts)
-        if hashes is None:
+        found = _held(number, kind, profiles, accounts, streams)
+        if found is None:
             continue
-        row, column = np.nonzero(hashes)
-        rows.append(row)
-        keys.append(_salted(hashes[row, column], number))
-        kinds.append(np.full(row.size, number, dtype=np.uint8))
-    row, key = np.concatenate(rows), np.concatenate(keys)
-    kind_of = np.concatenate(kinds)
+        row, key = found
+        asked = np.isin(key, np.unique(key[chosen[row]]))
+        parts.append((row[asked], key[asked], np.full(int(asked.sum()), number, dtype=np.uint8)))
+    row, key, kind_of = (np.concatenate(part) for part in zip(*parts, strict=True))
     _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
     most = max(20.0, hub_share * profiles.size)
     keep = (count[inverse] >= 2) & (count[inverse] <= most)
@@ -169,6 +173,20 @@ def collect(
     order = np.lexsort((key, row))
     starts = np.searchsorted(row[order], np.arange(profiles.size + 1))
     return Keys(starts, key[order], kind_of[order], count[order])
+
+
+def _held(
+    number: int, kind: Kind, profiles: Profiles, accounts: pa.Table | None, streams: Streams
+) -> tuple[npt.NDArray[np.int64], Hashes] | None:
+    """Who holds which keys of a kind, each pair once; None where the kind is not observed."""
+    if number == 0:
+        row, key = _skeletons(streams)
+        return row, _salted(key, number)
+    hashes = _hashes(kind, profiles, accounts)
+    if hashes is None:
+        return None
+    row, column = np.nonzero(hashes)
+    return row, _salted(hashes[row, column], number)
 
 
 def _skeletons(streams: Streams) -> tuple[npt.NDArray[np.int64], Hashes]:
