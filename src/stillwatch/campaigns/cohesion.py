@@ -45,7 +45,7 @@ FACETS: tuple[tuple[str, str], ...] = (
 
 NAMES: tuple[str, ...] = tuple(name for name, _ in FACETS)
 
-_MEMBERS = 96  # accounts looked at, at most: a larger group is judged by its first
+_MEMBERS = 64  # accounts looked at, at most: a larger group is judged by its first
 _COMMON = 0.3  # share of a group's streams from which a shingle is common
 _ALIKE = 0.01  # share of variance between accounts below which they count as exchangeable
 _HOUR_US = 3_600_000_000

@@ -163,9 +163,14 @@ def collect(
         if found is None:
             continue
         row, key = found
-        asked = np.isin(key, np.unique(key[chosen[row]]))
+        asked = _among(key, np.unique(key[chosen[row]]))
         parts.append((row[asked], key[asked], np.full(int(asked.sum()), number, dtype=np.uint8)))
     row, key, kind_of = (np.concatenate(part) for part in zip(*parts, strict=True))
+    order = np.lexsort((row, key))
+    row, key, kind_of = row[order], key[order], kind_of[order]
+    again = np.zeros(row.size, dtype=np.bool_)
+    again[1:] = (row[1:] == row[:-1]) & (key[1:] == key[:-1])  # held by two streams
+    row, key, kind_of = row[~again], key[~again], kind_of[~again]
     _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
     most = max(20.0, hub_share * profiles.size)
     keep = (count[inverse] >= 2) & (count[inverse] <= most)
@@ -178,10 +183,10 @@ def collect(
 def _held(
     number: int, kind: Kind, profiles: Profiles, accounts: pa.Table | None, streams: Streams
 ) -> tuple[npt.NDArray[np.int64], Hashes] | None:
-    """Who holds which keys of a kind, each pair once; None where the kind is not observed."""
+    """Who holds which keys of a kind; None where the kind is not observed."""
     if number == 0:
-        row, key = _skeletons(streams)
-        return row, _salted(key, number)
+        owners = np.repeat(streams.owner, np.diff(streams.key_starts))
+        return owners, _salted(streams.keys.astype(np.uint64), number)
     hashes = _hashes(kind, profiles, accounts)
     if hashes is None:
         return None
@@ -189,11 +194,12 @@ def _held(
     return row, _salted(hashes[row, column], number)
 
 
-def _skeletons(streams: Streams) -> tuple[npt.NDArray[np.int64], Hashes]:
-    """Accounts and skeleton shingles of all streams, each pair once."""
-    owners = np.repeat(streams.owner, np.diff(streams.key_starts))
-    pairs = np.unique(owners.astype(np.uint64) << np.uint64(32) | streams.keys)
-    return (pairs >> np.uint64(32)).astype(np.int64), pairs & np.uint64(0xFFFFFFFF)
+def _among(keys: Hashes, wanted: Hashes) -> npt.NDArray[np.bool_]:
+    """Which keys are among the ``wanted``, sorted and few."""
+    if not wanted.size:
+        return np.zeros(keys.size, dtype=np.bool_)
+    at = np.minimum(np.searchsorted(wanted, keys), wanted.size - 1)
+    return np.asarray(wanted[at] == keys)
 
 
 def _hashes(kind: Kind, profiles: Profiles, accounts: pa.Table | None) -> Hashes | None:
