@@ -27,7 +27,8 @@ from common import arguments, emit
 from quality.harness import World, against_truth, judgement, load, simulated, standard
 from quality.pooling import Pooled
 from quality.streams import text_kernel
-from stillwatch.campaigns.keys import KINDS, Keys
+from stillwatch.campaigns.keys import KINDS, Keys, collect
+from stillwatch.detection.judge import DetectionOptions
 from stillwatch.evaluation import Judged
 from stillwatch.evaluation.report import ENOUGH
 from stillwatch.profiles.signals import NAMES
@@ -37,6 +38,7 @@ Floats = npt.NDArray[np.float64]
 
 HEAD = ("detector", "recall at FPR 1e-2", "recall at FPR 1e-3", "at zero innocents")
 _MOST = 500
+_HUB_SHARE = DetectionOptions().hub_share
 _JOINING = ("address", "payment", "device")
 
 
@@ -47,7 +49,10 @@ def measure(worlds: int) -> dict[str, Any]:
         world = load(options)
         told = judgement(world)
         truth = against_truth(world, told)
-        keys = told.groups.keys
+        everybody = np.arange(len(world.table))
+        keys = collect(
+            world.table.profiles, world.records, _HUB_SHARE, told.groups.streams, everybody
+        )
         scores = {
             "volume": world.table.profiles["events"].astype(np.float64),
             "shared things": shared(keys),

@@ -5,7 +5,7 @@ many others. Attackers: six extraction sources, each with a scaffold (paraphrase
 without any. Figures published for the MMD detector on its own traffic, for n = 1,500 and 5 / 10 / 25 %:
 0.590 / 0.937 / 1; for 10 % and n = 100 / 200 / 500: 0.046 / 0.272 / 0.80.
 
-    cd bench && python -m quality.windows [--benign 1000] [--repeat 10] [--json]
+    cd bench && python -m quality.windows [--benign 1000] [--repeat 6] [--json]
 """
 
 from collections.abc import Iterator
@@ -207,5 +207,5 @@ def _strange(rng: np.random.Generator, organic: Organic, benign: int) -> dict[st
 
 
 if __name__ == "__main__":
-    options = arguments(__doc__, benign=1000, repeat=10)
+    options = arguments(__doc__, benign=1000, repeat=6)
     emit(measure(options.benign, options.repeat), options.json)

@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 FACETS: tuple[tuple[str, str], ...] = (
     ("accounts", "log of the number of accounts"),
     ("depth", "log of the scaffolded prompts sampled per account"),
+    ("exclusivity", "log of the share of all holders of the common shingles that the group has"),
     ("repeats", "share of scaffolded requests that repeat the account's own earlier prompt"),
     ("overlap", "share of scaffolded prompts that occur at a second account: sharded jobs have none"),
     ("content_unity", "unity of what is asked"),
@@ -44,7 +45,7 @@ FACETS: tuple[tuple[str, str], ...] = (
 
 NAMES: tuple[str, ...] = tuple(name for name, _ in FACETS)
 
-_MEMBERS = 96  # accounts looked at, at most: a larger group is judged by its first
+_MEMBERS = 64  # accounts looked at, at most: a larger group is judged by its first
 _COMMON = 0.3  # share of a group's streams from which a shingle is common
 _ALIKE = 0.01  # share of variance between accounts below which they count as exchangeable
 _HOUR_US = 3_600_000_000
@@ -97,11 +98,28 @@ def agreement(streams: Streams, group: Ints) -> Ints:
 def cohesion(profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int) -> Floats:
     """Facets of each group of streams, shape (len(groups), len(FACETS)); NaN where not observed."""
     out = np.full((len(groups), len(FACETS)), np.nan)
+    _, which, holders = np.unique(streams.keys, return_inverse=True, return_counts=True)
+    everywhere = holders[which]
     for number, group in enumerate(groups):
         events = core(profiles, streams, group)
         out[number, :2] = np.log(events.accounts), np.log(events.account.size / events.accounts)
-        out[number, 2:] = _facets(profiles, events, tactic_mask)
+        out[number, 2] = _exclusivity(streams, group, everywhere)
+        out[number, 3:] = _facets(profiles, events, tactic_mask)
     return out
+
+
+def _exclusivity(streams: Streams, group: Ints, everywhere: Ints) -> float:
+    """Log of the mean share, over the common shingles, of their holders that are in the group.
+
+    A phrase of everyday language is held far beyond any group; a job's scaffold is its own.
+    """
+    sizes = streams.key_starts[group + 1] - streams.key_starts[group]
+    at = spans(streams.key_starts[group], sizes)
+    _, first, inside = np.unique(streams.keys[at], return_index=True, return_counts=True)
+    common = inside >= _COMMON * group.size
+    if not common.any():
+        return float("nan")
+    return float(np.log((inside[common] / everywhere[at[first[common]]]).mean()))
 
 
 def _facets(profiles: Profiles, events: Core, tactic_mask: int) -> tuple[float, ...]:

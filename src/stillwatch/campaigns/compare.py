@@ -23,7 +23,8 @@ Floats = npt.NDArray[np.float64]
 _NEIGHBOURS = 10  # a stream is compared with this many other holders of each of its shingles
 _BLOCK = 1 << 15  # postings handled at a time by one thread; bounds temporary memory
 _LEAST = 5.0  # nats two skeletons must share
-_ALIKE = 0.25  # overlap below which a pair is not worth keeping
+_ALIKE = 0.45  # overlap below which a pair is not worth keeping: no level of clustering looks lower
+_HUB = 500  # a shingle that more streams hold brings nobody together; it counts where two meet
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ def link(streams: Streams, usable: npt.NDArray[np.bool_]) -> Links:
     _, which, holders = np.unique(streams.keys, return_inverse=True, return_counts=True)
     weights = np.sqrt(streams.shares) * np.log(max(n, 1) / holders)[which]
     totals = np.bincount(stream, weights, minlength=n)
-    opening = (holders[which] > 1) & usable[streams.owner[stream]]
+    common = holders[which]
+    opening = (common > 1) & (common <= _HUB) & usable[streams.owner[stream]]
     row, key = stream[opening], which[opening].astype(np.int64)
     salted = (row.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ key.astype(np.uint64)
     order = np.lexsort((salted, _weightiest(streams, weights, stream)[row], key))

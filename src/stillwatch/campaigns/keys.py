@@ -143,25 +143,34 @@ class Keys:
 
 
 def collect(
-    profiles: Profiles, accounts: pa.Table | None, hub_share: float, streams: Streams
+    profiles: Profiles,
+    accounts: pa.Table | None,
+    hub_share: float,
+    streams: Streams,
+    members: npt.NDArray[np.int64],
 ) -> Keys:
-    """Keys of all accounts; the skeletons are those of their ``streams``.
+    """Keys that the accounts ``members`` hold, with all their holders in the log.
 
-    ``accounts`` is aligned with ``profiles`` (same rows) or None. Keys that more than
-    ``hub_share`` of all accounts hold (or one account alone) say nothing and are dropped.
+    ``accounts`` is aligned with ``profiles`` (same rows) or None; skeletons are those of the
+    ``streams``. Keys that more than ``hub_share`` of all accounts hold (or one account alone) say
+    nothing and are dropped.
     """
-    row, key = _skeletons(streams)
-    rows, keys, kinds = [row], [_salted(key, 0)], [np.zeros(row.size, dtype=np.uint8)]
+    chosen = np.zeros(profiles.size, dtype=np.bool_)
+    chosen[members] = True
+    parts = []
     for number, kind in enumerate(KINDS):
-        hashes = _hashes(kind, profiles, accounts)
-        if hashes is None:
+        found = _held(number, kind, profiles, accounts, streams)
+        if found is None:
             continue
-        row, column = np.nonzero(hashes)
-        rows.append(row)
-        keys.append(_salted(hashes[row, column], number))
-        kinds.append(np.full(row.size, number, dtype=np.uint8))
-    row, key = np.concatenate(rows), np.concatenate(keys)
-    kind_of = np.concatenate(kinds)
+        row, key = found
+        asked = _among(key, np.unique(key[chosen[row]]))
+        parts.append((row[asked], key[asked], np.full(int(asked.sum()), number, dtype=np.uint8)))
+    row, key, kind_of = (np.concatenate(part) for part in zip(*parts, strict=True))
+    order = np.lexsort((row, key))
+    row, key, kind_of = row[order], key[order], kind_of[order]
+    again = np.zeros(row.size, dtype=np.bool_)
+    again[1:] = (row[1:] == row[:-1]) & (key[1:] == key[:-1])  # held by two streams
+    row, key, kind_of = row[~again], key[~again], kind_of[~again]
     _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
     most = max(20.0, hub_share * profiles.size)
     keep = (count[inverse] >= 2) & (count[inverse] <= most)
@@ -171,11 +180,26 @@ def collect(
     return Keys(starts, key[order], kind_of[order], count[order])
 
 
-def _skeletons(streams: Streams) -> tuple[npt.NDArray[np.int64], Hashes]:
-    """Accounts and skeleton shingles of all streams, each pair once."""
-    owners = np.repeat(streams.owner, np.diff(streams.key_starts))
-    pairs = np.unique(owners.astype(np.uint64) << np.uint64(32) | streams.keys)
-    return (pairs >> np.uint64(32)).astype(np.int64), pairs & np.uint64(0xFFFFFFFF)
+def _held(
+    number: int, kind: Kind, profiles: Profiles, accounts: pa.Table | None, streams: Streams
+) -> tuple[npt.NDArray[np.int64], Hashes] | None:
+    """Who holds which keys of a kind; None where the kind is not observed."""
+    if number == 0:
+        owners = np.repeat(streams.owner, np.diff(streams.key_starts))
+        return owners, _salted(streams.keys.astype(np.uint64), number)
+    hashes = _hashes(kind, profiles, accounts)
+    if hashes is None:
+        return None
+    row, column = np.nonzero(hashes)
+    return row, _salted(hashes[row, column], number)
+
+
+def _among(keys: Hashes, wanted: Hashes) -> npt.NDArray[np.bool_]:
+    """Which keys are among the ``wanted``, sorted and few."""
+    if not wanted.size:
+        return np.zeros(keys.size, dtype=np.bool_)
+    at = np.minimum(np.searchsorted(wanted, keys), wanted.size - 1)
+    return np.asarray(wanted[at] == keys)
 
 
 def _hashes(kind: Kind, profiles: Profiles, accounts: pa.Table | None) -> Hashes | None:

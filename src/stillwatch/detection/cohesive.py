@@ -27,6 +27,8 @@ def _minus(value: float) -> float:
 SENTENCES: dict[str, tuple[Callable[[float], float], str]] = {
     "one_style": (_counted, "{value:.0%} of the scaffolded requests carry exactly the same "
                   "settings (groups of like size: {typical:.0%})."),
+    "exclusivity": (_counted, "Its scaffold is its own: {value:.0%} of the streams that hold its "
+                    "phrases belong to it (groups of like size: {typical:.0%})."),
     "output": (_counted, "Answers to scaffolded prompts run to {value:.0f} tokens "
                "(groups of like size: {typical:.0f})."),
     "hour_unity": (between_accounts, "Its accounts keep the same hours: {value:.0%} of the "

@@ -233,7 +233,7 @@ class Narrator:
 
     def _links(self, members: npt.NDArray[np.int64]) -> tuple[Link, ...]:
         left, right = _pairs(members)
-        by_kind = evidence(self.judgement.groups.keys, left, right)
+        by_kind = evidence(self.judgement.keys, left, right)
         found = []
         for number, kind in enumerate(KINDS):
             touched = by_kind[:, number] > 0

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from stillwatch.campaigns.cluster import propose
 from stillwatch.campaigns.cohesion import cohesion
 from stillwatch.campaigns.compare import link
-from stillwatch.campaigns.keys import Keys, collect
 from stillwatch.campaigns.streams import Streams, streams_of
 from stillwatch.detection.calibration import benjamini_hochberg
 from stillwatch.detection.pooled import GroupTest, Yardstick
@@ -31,7 +29,6 @@ class Groups:
 
     profiles: Profiles
     streams: Streams
-    keys: Keys
     tactic_mask: int
     proposed: list[Ints]
     """Streams of each group."""
@@ -42,19 +39,16 @@ class Groups:
     def find(
         cls,
         profiles: Profiles,
-        accounts: pa.Table | None,
         usable: npt.NDArray[np.bool_],
         tactic_mask: int,
         *,
         least: int,
-        hub_share: float,
     ) -> "Groups":
         """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
         streams = streams_of(profiles)
         proposed = propose(streams, link(streams, usable), least)
-        keys = collect(profiles, accounts, hub_share, streams)
         figures = cohesion(profiles, streams, proposed, tactic_mask)
-        return cls(profiles, streams, keys, tactic_mask, proposed, figures)
+        return cls(profiles, streams, tactic_mask, proposed, figures)
 
     def measure(self, groups: list[Ints]) -> Floats:
         """Cohesion of other groups of streams."""

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.special import ndtri
 
+from stillwatch.campaigns.keys import Keys, collect
 from stillwatch.detection.calibration import benjamini_hochberg, conformal, fitted_tail
 from stillwatch.detection.groups import Chosen, Groups, choose
 from stillwatch.detection.pooled import FEWEST, GroupTest, Yardstick
@@ -81,6 +82,8 @@ class Judgement:
     """Number of the reported campaign of each account, -1 for none."""
     campaigns: Campaigns
     groups: Groups
+    keys: Keys
+    """What the members of campaigns have in common."""
     self_calibrated: bool
     reference_accounts: int
     notes: tuple[str, ...]
@@ -103,7 +106,7 @@ def judge(
     """
     # 4. propose: begun first, because it needs no signals and leaves a core idle
     beside = ThreadPoolExecutor(1)
-    proposing = beside.submit(_groups, profiles, accounts, ~exempt, families, tactics, options)
+    proposing = beside.submit(_groups, profiles, ~exempt, families, tactics, options)
     beside.shutdown(wait=False)  # the thread ends with its one task
 
     # 1. measure
@@ -141,12 +144,15 @@ def judge(
     natural = groups.figures
     if baseline is not None:
         everybody = np.ones(baseline.size, dtype=np.bool_)
-        known_groups = _groups(baseline, None, everybody, families, tactics, options).figures
+        known_groups = _groups(baseline, everybody, families, tactics, options).figures
         natural = known_groups if known_groups.shape[0] >= FEWEST else natural
     yardstick = Yardstick.learn(natural)
     test = yardstick.test(groups.figures)
     chosen = choose(groups, yardstick, test, fdr=options.fdr, least=options.least_campaign)
     campaigns = _report(profiles, chosen, reference, ordinary)
+
+    members = np.concatenate([np.empty(0, dtype=np.int64), *campaigns.members])
+    keys = collect(profiles, accounts, options.hub_share, groups.streams, members)
 
     # 6. flag
     alone = np.flatnonzero(judged & ~exempt)
@@ -161,23 +167,19 @@ def judge(
     scores = np.maximum(_ranked(groups, test, campaigns), deviates - _ALONE) + _TIE * own
     return Judgement(
         reference, ordinary, signals, below, scores, p_values, flagged, campaign, campaigns,
-        groups, baseline is None, int(benign.size), _notes(benign.size, natural.shape[0]),
+        groups, keys, baseline is None, int(benign.size), _notes(benign.size, natural.shape[0]),
     )  # fmt: skip
 
 
 def _groups(
     profiles: Profiles,
-    accounts: pa.Table | None,
     usable: npt.NDArray[np.bool_],
     families: tuple[str, ...],
     tactics: tuple[str, ...],
     options: DetectionOptions,
 ) -> Groups:
     mask = sum(1 << bit for bit, name in enumerate(families) if name in tactics)
-    return Groups.find(
-        profiles, accounts, usable, mask,
-        least=options.least_campaign, hub_share=options.hub_share,
-    )  # fmt: skip
+    return Groups.find(profiles, usable, mask, least=options.least_campaign)
 
 
 def _ranked(groups: Groups, test: GroupTest, campaigns: Campaigns) -> Floats:

@@ -26,17 +26,18 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 WEIGHTS: dict[str, float] = {
-    "one_style": 0.64,
-    "settings_unity": 0.48,
-    "output": 0.45,
-    "hour_unity": 0.37,
-    "system_unity": 0.28,
+    "one_style": 0.61,
+    "settings_unity": 0.46,
+    "output": 0.42,
+    "exclusivity": 0.36,
+    "hour_unity": 0.34,
+    "system_unity": 0.27,
+    "length": 0.25,
     "repeats": -0.25,
-    "evenness": 0.22,
-    "tactics": 0.20,
-    "content_unity": 0.19,
-    "length": 0.16,
-    "overlap": -0.13,
+    "evenness": 0.24,
+    "tactics": 0.19,
+    "content_unity": 0.17,
+    "overlap": -0.17,
 }
 """Facets in the index. Signs are fixed by what a job is; sizes are fitted (see ADR 5)."""
 
@@ -47,7 +48,7 @@ _PER_CLASS = 40  # natural groups; fewer per class make a spread a matter of luc
 _FAR = 4.0  # spreads; a facet beyond this adds nothing
 _OUTLIER = 2.5  # index from which a group is no longer taken for natural
 _ROUNDS = 3
-_SKEW = 1.05  # upper over lower spread of the index of natural groups
+_SKEW = 1.0  # upper over lower spread of the index of natural groups
 _FREEDOM = 15  # degrees of freedom of the tail
 _NEAR = 0.6  # a class's spread of a facet is at least this share of the spread of all groups
 _LEAST = 0.02  # smallest spread of a facet

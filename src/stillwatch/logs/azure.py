@@ -13,6 +13,7 @@ and completions for LLM APIs"; Azure Monitor reference, "ApiManagementGatewayLlm
 "ApiManagementGatewayLogs".
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -32,17 +33,19 @@ from stillwatch.logs.azurejoin import (
 )
 from stillwatch.logs.bodies import finish_reason
 from stillwatch.logs.interface import Reading
-from stillwatch.logs.lines import Item, json_items, looks_like_json, opened, sample
+from stillwatch.logs.lines import Item, json_items, keys_in, looks_like_json, opened, sample
 from stillwatch.logs.messages import conversation, parsed, text_of
 from stillwatch.logs.records import Row, check_sample, record_batches
 from stillwatch.logs.schema import REQUIRED
 
-_MARKS: Final = (
-    b"GatewayLlmLog",
-    b'"requestMessages"',
-    b'"RequestMessages"',
-    b'"GatewayLogs"',
-    b"ApiManagementGatewayLogs",
+_CATEGORY: Final = re.compile(
+    rb'"(?:[cC]ategory|Type)"\s*:\s*"(?:ApiManagement)?Gateway(?:Llm)?Logs?"'
+)
+_KEYS: Final = (
+    "requestMessages",
+    "RequestMessages",
+    "apimSubscriptionId",
+    "ApimSubscriptionId",
 )
 _ENOUGH: Final = 10
 """So many requests must lack a prompt before a log is refused unread."""
@@ -57,7 +60,8 @@ class AzureFormat:
     def sniff(self, head: bytes, name: str) -> float:
         """Recognise the categories, the tables or the message fields."""
         del name
-        return 0.95 if looks_like_json(head) and any(mark in head for mark in _MARKS) else 0.0
+        known = _CATEGORY.search(head) is not None or keys_in(head, _KEYS) > 0
+        return 0.95 if looks_like_json(head) and known else 0.0
 
     def check(self, reading: Reading, head: bytes) -> None:
         """Refuse logs without messages; who called may stand in another file."""

@@ -11,6 +11,7 @@ the organisation. Source: Amazon Bedrock User Guide, "Monitor model invocation u
 Logs and Amazon S3".
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +27,7 @@ from stillwatch.logs.messages import parsed
 from stillwatch.logs.records import Row, check_sample, record_batches
 
 SCHEMA: Final = "ModelInvocationLog"
+_MARK: Final = re.compile(rb'"schemaType"\s*:\s*"ModelInvocationLog"')
 _OPERATIONS = {"Converse": "chat", "ConverseStream": "chat"}
 
 
@@ -38,7 +40,11 @@ class BedrockFormat:
     def sniff(self, head: bytes, name: str) -> float:
         """Recognise the schema type that every record carries."""
         del name
-        return 0.95 if looks_like_json(head) and b"ModelInvocationLog" in head else 0.0
+        if not looks_like_json(head) or SCHEMA.encode() not in head:
+            return 0.0
+        # CloudWatch's wrappers hold the record as text, as a customer's prompt may
+        known = _MARK.search(head) or any(_is_record(value) for value in sample(head))
+        return 0.95 if known else 0.0
 
     def check(self, reading: Reading, head: bytes) -> None:
         """Refuse logs without text delivery."""
@@ -77,6 +83,11 @@ def _records(item: Item) -> Iterator[Item]:
     for outer in (item,) if item.value.get("schemaType") == SCHEMA else unwrapped(item):
         inner = parsed(outer.value.get("message") or outer.value.get("@message"))
         yield Item(outer.line, outer.raw, inner) if isinstance(inner, dict) else outer
+
+
+def _is_record(value: dict[str, Any]) -> bool:
+    records = _records(Item(0, b"", value))
+    return any(record.value.get("schemaType") == SCHEMA for record in records)
 
 
 def _usable(record: dict[str, Any]) -> bool:

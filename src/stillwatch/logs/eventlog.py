@@ -20,6 +20,7 @@ from stillwatch.errors import EmptyInput, InputError, TooManyBadRows, UnknownFor
 from stillwatch.logs import registry, streams
 from stillwatch.logs.inputs import Found, find_inputs
 from stillwatch.logs.interface import (
+    EARLY_ROWS,
     JoiningFormat,
     LogFormat,
     Reading,
@@ -30,9 +31,6 @@ from stillwatch.logs.interface import (
 from stillwatch.logs.quarantine import Quarantine
 from stillwatch.logs.records import HINTS
 from stillwatch.logs.remarks import remarks
-
-EARLY_ROWS = 1000
-"""From this many rows on, too large a share of bad ones stops the reading at once."""
 
 
 class EventLog:

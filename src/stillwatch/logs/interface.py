@@ -16,11 +16,14 @@ from typing import Final, Protocol, runtime_checkable
 import pyarrow as pa
 
 from stillwatch.domain.tables import Column
+from stillwatch.errors import TooManyBadRows
 from stillwatch.logs.limits import Limits
 from stillwatch.logs.mapping import ColumnMapping
 from stillwatch.logs.quarantine import Quarantine
 from stillwatch.logs.schema import wanted_columns
 
+EARLY_ROWS: Final = 1000
+"""From this many rows on, too large a share of bad ones stops the reading at once."""
 _REASON: Final = 80
 _REASONS: Final = 50
 
@@ -100,9 +103,24 @@ class Reading:
         return wanted_columns(self.options.columns)
 
     def reject(self, line: int, reason: str, raw: bytes | str) -> None:
-        """Quarantine one row."""
-        self.tally.bad += 1
+        """Quarantine one row.
+
+        Raises ``TooManyBadRows`` when so many are bad that the good rows still on their way
+        cannot make up for them: a file of garbage must not be read, and kept, to its end.
+        """
+        tally, limit = self.tally, self.options.bad_row_limit
+        tally.bad += 1
         self.quarantine.add(self.source.path, line, reason, raw)
+        on_the_way = self.options.batch_rows + self.options.limits.pending_events
+        if tally.bad >= EARLY_ROWS and tally.bad > limit * (tally.good + tally.bad + on_the_way):
+            where = self.quarantine.path
+            raise TooManyBadRows(
+                f"{tally.bad:,} rows cannot be used by line {line:,} of {self.source.path} (limit "
+                f"{limit:.1%}): {reason}",
+                hint=f"look at {where}"
+                if where
+                else "check format and mapping, or raise the limit",
+            )
 
     def skip(self, reason: str) -> None:
         """Count one well-formed record that is no model request.

@@ -24,6 +24,7 @@ from stillwatch.logs.lines import (
     Item,
     is_json_lines,
     json_items,
+    keys_in,
     looks_like_json,
     objects,
     opened,
@@ -50,7 +51,7 @@ class JsonlFormat:
         del name
         if not looks_like_json(head):
             return 0.0
-        return 0.8 if sum(f'"{each}"'.encode() in head for each in REQUIRED) >= ENOUGH else 0.2
+        return 0.8 if keys_in(head, REQUIRED) >= ENOUGH else 0.2
 
     def check(self, reading: Reading, head: bytes) -> None:
         """Refuse a file whose first records lack a required column."""

@@ -26,7 +26,7 @@ from stillwatch.logs.csvfile import (
     text_items,
 )
 from stillwatch.logs.interface import Reading
-from stillwatch.logs.lines import Item, looks_like_json, unwrapped
+from stillwatch.logs.lines import Item, keys_in, looks_like_json, unwrapped
 from stillwatch.logs.messages import conversation, parsed
 from stillwatch.logs.records import Row, check_sample, record_batches
 
@@ -49,7 +49,7 @@ class LitellmFormat:
         """Recognise the table's own column names, all of which every export has."""
         del name
         if looks_like_json(head):
-            return 0.95 if all(f'"{each}"'.encode() in head for each in _COLUMNS) else 0.0
+            return 0.95 if keys_in(head, _COLUMNS) == len(_COLUMNS) else 0.0
         return 0.95 if set(header_of(head, delimiter_of(head))) >= _COLUMNS else 0.0
 
     def check(self, reading: Reading, head: bytes) -> None:

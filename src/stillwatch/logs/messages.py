@@ -92,7 +92,7 @@ def parsed(value: Any) -> Any:
     return value
 
 
-def columns_of_messages(array: pa.Array, depth: int) -> dict[str, pa.Array]:
+def columns_of_messages(array: pa.Array | list[Any], depth: int) -> dict[str, pa.Array]:
     """Derive ``prompt``, ``system_prompt`` and ``turn`` from a column of message lists."""
     found = [conversation(parsed(_value(scalar)), depth) for scalar in array]
     return {
@@ -102,9 +102,9 @@ def columns_of_messages(array: pa.Array, depth: int) -> dict[str, pa.Array]:
     }
 
 
-def _value(scalar: pa.Scalar) -> Any:
+def _value(scalar: Any) -> Any:
     try:
-        return scalar.as_py()
+        return scalar.as_py() if isinstance(scalar, pa.Scalar) else scalar
     except ValueError:
         return None
 

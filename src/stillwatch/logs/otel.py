@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from stillwatch.logs.bodies import finish_reason
 from stillwatch.logs.interface import Reading
-from stillwatch.logs.lines import Item, json_items, looks_like_json, opened, sample
+from stillwatch.logs.lines import Item, json_items, keys_in, looks_like_json, opened, sample
 from stillwatch.logs.messages import conversation, last_text, parsed, text_of
 from stillwatch.logs.otlp import SpanRecord, flattened, span_records
 from stillwatch.logs.otlpjoin import (
@@ -62,8 +62,8 @@ class OtelFormat:
     def sniff(self, head: bytes, name: str) -> float:
         """Recognise the OTLP envelopes."""
         del name
-        marks = (b'"resourceSpans"', b'"resourceLogs"', b'"resource_spans"', b'"resource_logs"')
-        return 0.95 if looks_like_json(head) and any(mark in head for mark in marks) else 0.0
+        marks = ("resourceSpans", "resourceLogs", "resource_spans", "resource_logs")
+        return 0.95 if looks_like_json(head) and keys_in(head, marks) else 0.0
 
     def check(self, reading: Reading, head: bytes) -> None:
         """Refuse traces without message content or without an account."""

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types as at
 
@@ -20,8 +19,9 @@ from stillwatch.errors import InputError
 from stillwatch.logs import remote
 from stillwatch.logs.assemble import assemble
 from stillwatch.logs.interface import Reading
-from stillwatch.logs.mapping import SourcePath, require_paths
+from stillwatch.logs.mapping import SourcePath, missing_path, require_paths
 from stillwatch.logs.messages import columns_of_messages
+from stillwatch.logs.nested import filled, has, part, paths_of
 
 _DAMAGE: Final = (pa.ArrowException, OSError, UnicodeDecodeError)
 _READ_BUFFER: Final = 1 << 20
@@ -125,6 +125,10 @@ def _require(reading: Reading, schema: pa.Schema) -> None:
     mapping = reading.options.mapping
     if mapping is not None:
         require_paths(mapping, schema.names, reading.source.path)
+        for name, where in mapping.columns.items():
+            top = _top(where.path, schema) or ""
+            if not has(schema.field(top).type, where.path[len(top) + 1 :]):
+                raise missing_path(mapping, name, paths_of(schema), reading.source.path)
     constants = {} if mapping is None else mapping.constants
     paths = _paths(reading)
     for column in reading.wanted:
@@ -137,16 +141,19 @@ def _require(reading: Reading, schema: pa.Schema) -> None:
 
 
 def _canonical(reading: Reading, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
-    columns: dict[str, pa.Array] = {}
+    columns: dict[str, pa.Array | list[Any]] = {}
+    mapping = reading.options.mapping
     for name, where in _paths(reading).items():
         array = _column(batch, where.path)
         if array is None:
             continue
-        if name == "prompt" and (where.messages or at.is_nested(array.type)):
+        if name == "prompt" and (where.messages or _is_nested(array)):
             for other, derived in columns_of_messages(array, reading.options.limits.depth).items():
                 columns.setdefault(other, derived)
         else:
             columns[name] = array
+    for name, constant in (mapping.constants if mapping else {}).items():
+        columns[name] = filled(columns.get(name), batch.num_rows, constant)
 
     def place(index: int) -> tuple[int, bytes]:
         return first_row + index, _row(batch, index)
@@ -154,18 +161,18 @@ def _canonical(reading: Reading, batch: pa.RecordBatch, first_row: int) -> pa.Re
     return assemble(reading, columns, batch.num_rows, place)
 
 
-def _column(batch: pa.RecordBatch, path: str) -> pa.Array | None:
+def _is_nested(cells: pa.Array | list[Any]) -> bool:
+    if isinstance(cells, list):
+        return any(isinstance(cell, list | dict) for cell in cells)
+    return bool(at.is_nested(cells.type))
+
+
+def _column(batch: pa.RecordBatch, path: str) -> pa.Array | list[Any] | None:
     top = _top(path, batch.schema)
     if top is None:
         return None
     array, rest = batch.column(batch.schema.get_field_index(top)), path[len(top) + 1 :]
-    for step in rest.split(".") if rest else ():
-        if at.is_list(array.type):
-            index = int(step)
-            array = pc.list_element(array, index)
-        else:
-            array = pc.struct_field(array, step)
-    return array
+    return part(array, rest) if rest else array
 
 
 def _row(batch: pa.RecordBatch, index: int) -> bytes:

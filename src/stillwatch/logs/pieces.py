@@ -87,6 +87,11 @@ class _ValueSplitter:
             text = token[0]
             if text == b'"' and not last and b"\n" not in self._buffer[token.end() :]:
                 self._scan = token.start()
+                if (
+                    self._start is not None
+                    and len(self._buffer) > self._scan + self._limits.line_bytes
+                ):
+                    yield self._give_up(f"text longer than {self._limits.line_bytes} bytes")
                 break  # a string that may close in the next part
             self._scan = token.end()
             if text[:1] == b"\n":

@@ -9,7 +9,8 @@ import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, BinaryIO, Final, cast
 
 import zstandard
@@ -137,21 +138,37 @@ def chunks(reading: Reading) -> Iterator[bytes]:
 
 
 def _pieces(stream: BinaryIO, source: Source) -> Iterator[bytes]:
-    """Yield what can be had at once: of a truncated stream all that can be decompressed."""
-    read = getattr(stream, "read1", stream.read)
+    """Yield UTF-8 in large pieces; of a truncated stream all that can be decompressed."""
+    parts = _gathered(getattr(stream, "read1", stream.read))
     try:
-        part = read(_CHUNK)
-        wide = next((name for mark, name in _WIDE.items() if part.startswith(mark)), None)
+        first = next(parts, b"")
+        wide = next((name for mark, name in _WIDE.items() if first.startswith(mark)), None)
         recoded = codecs.getincrementaldecoder(wide)("replace") if wide else None
-        while part:
+        for part in chain((first,), parts):
             yield recoded.decode(part).encode() if recoded else part
-            part = read(_CHUNK)
     except gzip.BadGzipFile:
         raise  # an OSError too, yet damage
     except OSError as error:
         raise InputError(
             f"{source.path} cannot be read to its end: {error}", hint="try again, or copy it here"
         ) from error
+
+
+def _gathered(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Gather what one read gives (8 KB of gzip): a value that spans pieces is scanned again for each."""
+    held: list[bytes] = []
+    size = 0
+    try:
+        while part := read(_CHUNK):
+            held.append(part)
+            size += len(part)
+            if size >= _CHUNK:
+                yield b"".join(held)
+                held, size = [], 0
+    except _DAMAGE:
+        yield b"".join(held)
+        raise
+    yield b"".join(held)
 
 
 def _only_lines(source: Source) -> bool:

@@ -8,7 +8,6 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -120,9 +119,11 @@ class ProfileTable:
         encoded = pc.dictionary_encode(account_ids)
         index = self._rows
         before = len(index)
-        found = [index.setdefault(name, len(index)) for name in encoded.dictionary.to_pylist()]
+        names = encoded.dictionary.to_pylist()
+        found = [index.setdefault(name, len(index)) for name in names]
         if len(index) > before:
-            self.account_ids.extend(islice(index, before, None))
+            fresh = (name for name, row in zip(names, found, strict=True) if row >= before)
+            self.account_ids.extend(fresh)
             self._reserve(len(index), before)
         rows: npt.NDArray[np.int64] = np.array(found, dtype=np.int64)[encoded.indices.to_numpy()]
         return rows

@@ -17,7 +17,7 @@ NAMES = {kind.name: number for number, kind in enumerate(KINDS)}
 def between(streams: Streams, a: int, b: int, addresses: list[int]) -> np.ndarray:
     profiles = empty(len(streams))
     profiles["addresses_key"][:, 0] = addresses
-    keys = collect(profiles, None, 0.5, streams)
+    keys = collect(profiles, None, 0.5, streams, np.array([a, b]))
     return evidence(keys, np.array([a]), np.array([b]))[0]
 
 

@@ -31,7 +31,7 @@ def signups(*rows: dict[str, Any]) -> Keys:
     ]
     table = pa.Table.from_pylist([*rows, *others], schema=ACCOUNTS_SCHEMA)
     profiles = empty(table.num_rows)
-    return collect(profiles, table, 0.1, streams_of(profiles))
+    return collect(profiles, table, 0.1, streams_of(profiles), np.arange(profiles.size))
 
 
 def kinds_shared(keys: Keys, a: int = 0, b: int = 1) -> set[str]:
@@ -96,7 +96,7 @@ def traffic(**values: Any) -> Keys:
     rows = account("first", **values) + account("second", **values)
     rows += [row for k in range(PEOPLE) for row in account(f"p{chr(97 + k // 9)}{chr(97 + k % 9)}")]
     profiles = profiled(rows).profiles
-    return collect(profiles, None, 0.1, streams_of(profiles))
+    return collect(profiles, None, 0.1, streams_of(profiles), np.arange(profiles.size))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ LEAST = 4
 def found() -> tuple[World, Groups]:
     world = World(1)
     usable = np.ones(world.profiles.size, dtype=np.bool_)
-    return world, Groups.find(world.profiles, None, usable, 0, least=LEAST, hub_share=0.5)
+    return world, Groups.find(world.profiles, usable, 0, least=LEAST)
 
 
 def chosen(groups: Groups, fdr: float = 0.1) -> Chosen:
@@ -52,9 +52,7 @@ def test_the_same_group_proposed_twice_is_one_campaign() -> None:
     job = next(g for g in groups.proposed if np.isin(groups.accounts(g), world.job).all())
     proposed = [*groups.proposed, job[:-1], job[1:]]
     figures = np.concatenate([groups.figures, groups.measure([job[:-1], job[1:]])])
-    again = Groups(
-        groups.profiles, groups.streams, groups.keys, groups.tactic_mask, proposed, figures
-    )
+    again = Groups(groups.profiles, groups.streams, groups.tactic_mask, proposed, figures)
     yardstick = Yardstick.learn(groups.figures)
     campaigns = choose(again, yardstick, yardstick.test(figures), fdr=0.1, least=LEAST)
     assert sum(np.isin(m, world.job).any() for m in campaigns.members) == 1
@@ -69,7 +67,7 @@ def test_what_is_left_of_a_mixed_group_must_stand_on_its_own() -> None:
     mixed = np.sort(np.concatenate([job, innocent]))
     figures = np.concatenate([groups.figures, groups.measure([job])])  # as strong as the job
     again = Groups(
-        groups.profiles, groups.streams, groups.keys, groups.tactic_mask,
+        groups.profiles, groups.streams, groups.tactic_mask,
         [*groups.proposed, mixed], figures,
     )  # fmt: skip
     yardstick = Yardstick.learn(groups.figures)
@@ -81,7 +79,5 @@ def test_what_is_left_of_a_mixed_group_must_stand_on_its_own() -> None:
 
 def test_nothing_proposed_nothing_chosen() -> None:
     _, groups = found()
-    none = Groups(
-        groups.profiles, groups.streams, groups.keys, groups.tactic_mask, [], groups.figures[:0]
-    )
+    none = Groups(groups.profiles, groups.streams, groups.tactic_mask, [], groups.figures[:0])
     assert chosen(none).members == []

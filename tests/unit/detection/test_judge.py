@@ -209,7 +209,7 @@ def test_sign_up_records_add_evidence_and_accuse_nobody_by_themselves() -> None:
     table = pa.Table.from_pylist(rows, schema=ACCOUNTS_SCHEMA)
     result = judged(world().profiles, accounts=table)
     pair = (job[:1], job[1:2])
-    more, less = (evidence(r.groups.keys, *pair).sum() for r in (result, plain()))
+    more, less = (evidence(r.keys, *pair).sum() for r in (result, plain()))
     assert more > less
     assert np.array_equal(result.flagged, plain().flagged)
 

@@ -276,3 +276,39 @@ def test_columns_without_a_name_are_passed_over(tmp_path):
     path.write_bytes(csv_of([event()]).replace(b"\n", b",x,x\n") + b",,\n")
     with pytest.raises(InputError, match="the column 'x' twice"):
         read(path)
+
+
+@pytest.mark.parametrize("head", [b"", b"[\n"])
+def test_a_file_of_garbage_is_not_read_to_its_end(tmp_path, head):
+    path = tmp_path / "a.jsonl"
+    lines = write_lines(path, many(3)).read_bytes()
+    path.write_bytes(head + lines + b"{x}\n" * 100_000)
+    quarantine = Quarantine(None)
+    log = open_logs([path], ReadOptions(), quarantine)
+    with pytest.raises(TooManyBadRows):
+        list(log.batches())
+    assert quarantine.count == log.tally.bad < 2_000
+
+
+def test_good_rows_on_their_way_are_taken_into_account(tmp_path):
+    """All of one line, none delivered before the end: the share of bad rows is still fair."""
+    bad = [{"a": n} for n in range(1_200)]
+    path = tmp_path / "a.json"
+    path.write_bytes(orjson.dumps([*many(2_000), *bad, *many(60_000, 2_000)]))
+    table, _, quarantine = read(path, bad_row_limit=0.02)
+    assert (table.num_rows, quarantine.count) == (62_000, 1_200)
+
+
+WORDS = ["resourceSpans", "ModelInvocationLog", '{"schemaType": "ModelInvocationLog"}', "GatewayLlmLogs",
+         '{"category": "GatewayLogs", "requestMessages": []}', '{"resourceLogs": []}',
+         '"request_id": "call_type": "api_key": "spend": "startTime": ']  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("packed_twice", [False, True])
+def test_no_prompt_changes_the_format(tmp_path, word, packed_twice):
+    prompt = orjson.dumps({"said": word}).decode() if packed_twice else word
+    path = write_lines(tmp_path / "a.jsonl", [event(0, prompt=prompt), *many(3, 1)])
+    table, log, _ = read(path)
+    assert log.sources[0].format == "jsonl"
+    assert table.column("prompt")[0].as_py() == prompt

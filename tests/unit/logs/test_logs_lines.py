@@ -141,3 +141,11 @@ def test_a_bad_record_in_a_wrapper_is_quarantined_by_itself(tmp_path):
     table, _, quarantine = read(path, bad_row_limit=1.0)
     assert ids(table) == ["req_0", "req_1"]
     assert quarantine.first[0].reason == "no timestamp"
+
+
+def test_a_text_without_an_end_is_given_up_soon():
+    limits = Limits(line_bytes=1_000)
+    parts = [b'[{"a": "', *[b"x" * 100] * 500, b'\n{"b": 1}]']
+    pieces = list(split_values(parts, limits))
+    assert pieces[0].problem == "text longer than 1000 bytes"
+    assert [piece.raw for piece in pieces if piece.problem is None] == [b'{"b": 1}']

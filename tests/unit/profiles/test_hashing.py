@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
@@ -74,12 +74,14 @@ def test_mix64_is_splitmix64() -> None:
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=16, max_size=16), st.integers(0, 2**32 - 1))
+@settings(deadline=None)  # the first example compiles
 def test_counting_what_is_below(numbers: list[int], bound: int) -> None:
     values = np.array([bound, *numbers], dtype=np.uint32)
     assert below_from_one(values, np.uint32(bound)) == sum(n < bound for n in numbers)
 
 
 @given(st.binary(min_size=70, max_size=70))
+@settings(deadline=None)  # the first example compiles
 def test_letters_of_sixty_four_bytes(data: bytes) -> None:
     mask = int(letters_from_six(np.frombuffer(data, dtype=np.uint8)))
     assert [mask >> j & 1 for j in range(64)] == [bytes([b]).isalpha() for b in data[6:]]
