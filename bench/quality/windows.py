@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from common import arguments, data_folder, emit
 from quality.pooling import rate
 from quality.streams import Extraction, Organic, Published, pick, text_kernel, together
 from stillwatch.detection.window import Traffic, WindowTest
 from stillwatch.profiles.text import TextFeatures
+
+Floats = npt.NDArray[np.float64]
 
 SIZES = (100, 200, 500, 1500)
 SHARES = (0.05, 0.10, 0.25, 0.50, 1.0)
@@ -51,12 +54,8 @@ class Trial:
         theirs = Published.learn(rng.permutation(known.embedding)[:2000])
         windows = [pick(organic.features, organic.window(rng, size, drift)) for _ in range(benign)]
         ours = WindowTest.learn(Traffic.learn(known), windows)
-        above = int(LIMIT * (benign + 1))  # so many benign windows may lie above
-        limits = [
-            float(np.sort(scores)[-above - 1])
-            for scores in (ours.benign, np.array([theirs.statistic(w.embedding) for w in windows]))
-        ]
-        return cls(organic, size, drift, ours, limits[0], theirs, limits[1])
+        usual = np.array([theirs.statistic(window.embedding) for window in windows])
+        return cls(organic, size, drift, ours, bar(ours.benign), theirs, bar(usual))
 
     def hits(self, window: TextFeatures) -> tuple[bool, bool]:
         """Whether the published detector and ours give alarm."""
@@ -69,6 +68,11 @@ class Trial:
         """The job's queries filled up with benign ones."""
         rest = self.organic.window(rng, self.size - len(job.prompt), self.drift)
         return together(job, pick(self.organic.features, rest))
+
+
+def bar(benign: Floats) -> float:
+    """Score above which the conformal p-value, (1 + benign above) / (1 + benign), is at most ``LIMIT``."""
+    return float(np.sort(benign)[-int(LIMIT * (benign.size + 1))])
 
 
 def measure(benign: int, repeat: int) -> dict[str, Any]:
@@ -178,25 +182,20 @@ def _strange(rng: np.random.Generator, organic: Organic, benign: int) -> dict[st
     rows = []
     for name in organic.names:
         known = np.flatnonzero(organic.training & (organic.source != name))
-        traffic = Traffic.learn(pick(organic.features, known))
         theirs = Published.learn(rng.permutation(organic.features.embedding[known])[:2000])
         usual = [
             pick(organic.features, organic.window(rng, size, without=name)) for _ in range(benign)
         ]
-        ours = WindowTest.learn(traffic, usual)
-        above = int(LIMIT * (benign + 1))
-        bar = np.sort(ours.benign)[-above - 1]
-        other_bar = np.sort([theirs.statistic(w.embedding) for w in usual])[-above - 1]
+        ours = WindowTest.learn(Traffic.learn(pick(organic.features, known)), usual)
+        limits = [bar(np.array([theirs.statistic(w.embedding) for w in usual])), bar(ours.benign)]
         own = np.flatnonzero(organic.source == name)
         alarms = []
         for _ in range(100):
             rest = organic.window(rng, size - tenth, without=name)
-            window = pick(
-                organic.features, np.concatenate([rng.choice(own, tenth, replace=False), rest])
-            )
-            alarms.append(
-                (theirs.statistic(window.embedding) > other_bar, ours.score(window) > bar)
-            )
+            some = np.concatenate([rng.choice(own, tenth, replace=False), rest])
+            window = pick(organic.features, some)
+            scores = theirs.statistic(window.embedding), ours.score(window)
+            alarms.append([score > limit for score, limit in zip(scores, limits, strict=True)])
         hits = np.array(alarms).sum(axis=0)
         rows.append([name, *(rate(int(h), len(alarms)) for h in hits)])
     return {
