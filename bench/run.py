@@ -14,9 +14,8 @@ from typing import Any
 
 import kernel
 import speed
-import weights
 from common import ROOT, arguments, markdown
-from quality import worlds
+from quality import ablation, baselines, calibration, replay, weights, windows, worlds
 
 NOTES = Path(__file__).with_name("NOTES.md")
 Section = tuple[str, str, Callable[[], dict[str, Any]]]
@@ -24,6 +23,7 @@ Section = tuple[str, str, Callable[[], dict[str, Any]]]
 
 def sections(repeat: int, count: int) -> list[Section]:
     """Title, command and measurement of each section; the tables of quality share their worlds."""
+    half = max(2, count // 2)
 
     def of(name: str) -> str:
         return f"cd bench && python -m quality.{name}"
@@ -31,12 +31,13 @@ def sections(repeat: int, count: int) -> list[Section]:
     return [
         ("Speed and memory", "python bench/speed.py", lambda: speed.measure(repeat)),
         ("The text kernel, one core", "python bench/kernel.py", kernel.rows),
-        ("Detection on simulated worlds", of("worlds"), lambda: worlds.measure(count, count // 2)),
-        (
-            "Weights, held out",
-            "python bench/weights.py",
-            lambda: weights.measure(max(2, count // 4)),
-        ),
+        ("Detection on simulated worlds", of("worlds"), lambda: worlds.measure(count, half)),
+        ("Where nobody is guilty", of("calibration"), lambda: calibration.measure(half)),
+        ("What each kind of evidence earns", of("ablation"), lambda: ablation.measure(count)),
+        ("Time to detection", of("replay"), lambda: replay.measure(half // 2, half // 2)),
+        ("Windows of mixed traffic", of("windows"), lambda: windows.measure(1000, 6)),
+        ("Beside simple detectors", of("baselines"), lambda: baselines.measure(half)),
+        ("Weights, held out", of("weights"), lambda: weights.measure(count)),
     ]
 
 

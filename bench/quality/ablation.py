@@ -15,6 +15,15 @@ from quality.pooling import Pooled
 from stillwatch.detection.pooled import WEIGHTS
 from stillwatch.detection.scoring import GROUPS
 
+TOGETHER = {
+    "all settings (one_style, settings_unity, system_unity)": (
+        "one_style", "settings_unity", "system_unity"
+    ),
+    "all wording (tactics, length, repeats, overlap)": (
+        "tactics", "length", "repeats", "overlap"
+    ),
+}  # fmt: skip
+"""Facets that one attacker could hide together, or one missing column takes away."""
 HEAD = (
     "without", "recall at FPR 1e-2", "recall at FPR 1e-3", "change", "recall of the flags",
     "change", "FDR",
@@ -28,6 +37,10 @@ def measure(worlds: int) -> dict[str, Any]:
     facets = [
         _row(f"{name} ({weight:+.2f})", _run(loaded, weighted({name: 0.0})), whole)
         for name, weight in sorted(WEIGHTS.items(), key=lambda item: -abs(item[1]))
+    ]
+    facets += [
+        _row(name, _run(loaded, weighted(dict.fromkeys(names, 0.0))), whole)
+        for name, names in TOGETHER.items()
     ]
     kinds = [
         _row(name, _run(loaded, without([number])), whole) for number, name in enumerate(GROUPS)

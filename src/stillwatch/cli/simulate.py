@@ -27,6 +27,9 @@ def simulate(
     attack_share: Annotated[
         float, typer.Option(help="Share of accounts that belong to campaigns.")
     ] = _DEFAULTS.attack_share,
+    campaigns: Annotated[
+        int | None, typer.Option(help="Number of campaigns; else by the number of accounts.")
+    ] = None,
     volume: Annotated[
         float, typer.Option(help="Multiplies the request rate of every account.")
     ] = _DEFAULTS.volume,
@@ -55,6 +58,7 @@ def simulate(
         days=days,
         start=start.date(),
         attack_share=attack_share,
+        campaigns=campaigns,
         volume=volume,
         pasted=pasted,
         tactics=tuple(tactic or ()),

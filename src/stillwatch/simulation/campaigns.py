@@ -23,13 +23,15 @@ _TYPICAL = 25
 """Accounts per campaign from which the number of campaigns follows."""
 
 
-def sizes(rng: np.random.Generator, hostile: int, accounts: int) -> list[int]:
-    """Split the hostile accounts into campaigns of unequal size."""
+def sizes(
+    rng: np.random.Generator, hostile: int, accounts: int, campaigns: int | None = None
+) -> list[int]:
+    """Split the hostile accounts into ``campaigns`` of unequal size, or into as many as fit."""
     if hostile == 0:
         return []
     least = int(np.clip(accounts // 100, 4, 20))
     count = max(1, hostile // max(least + least // 4, 1 if hostile < _TYPICAL else least))
-    count = min(count, 60)
+    count = min(count, 60) if campaigns is None else max(1, min(campaigns, hostile // least))
     spare = max(0, hostile - least * count)
     shares = rng.pareto(1.2, count) + 0.05
     extra = np.floor(spare * shares / shares.sum()).astype(int)

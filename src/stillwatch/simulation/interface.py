@@ -87,6 +87,8 @@ class SimulationOptions:
     """Multiplies every account's request rate."""
     pasted: float = 1.0
     """Multiplies the share of prompts that carry pasted text; 20 gives prompts of ~410 bytes on average."""
+    campaigns: int | None = None
+    """Number of campaigns; None: follows from the number of hostile accounts."""
     tactics: tuple[str, ...] = ()
     """Tactics to use; empty: all, in an order that turns with the seed."""
     cover: float | None = None

@@ -6,7 +6,7 @@ write prompts, fill columns, write a file → labels from what really happened.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -65,14 +65,18 @@ def simulate(
     world = build(options, Library(corpus, options.pasted))
     totals = np.zeros((2, options.accounts), dtype=np.int64)
     done = np.zeros(len(world.plans), dtype=np.int64)
+    attacks = []
     with writer:
         for day in range(options.days):
+            today, before = options.start + timedelta(days=day), totals[1].copy()
             table = _day(world, options, day, totals, done)
-            writer.day((options.start + timedelta(days=day)).isoformat(), table)
+            writer.day(today.isoformat(), table)
+            attacks.append(_attacks(world, totals[1] - before, today))
             if progress is not None:
                 progress(day + 1, int(totals[0].sum()))
         writer.table("accounts", accounts_table(world, options))
         writer.table("labels", labels_table(world, totals))
+        writer.table("attacks", pa.concat_tables(attacks))
         writer.describe(describe(world, options, totals))
     hostile = int((world.accounts["campaign"] >= 0).sum())
     return WorldSummary(
@@ -87,6 +91,7 @@ def check(options: SimulationOptions) -> None:
         ("accounts", options.accounts, 20, 10_000_000),
         ("days", options.days, 1, 3650),
         ("attack_share", options.attack_share, 0.0, 0.5),
+        ("campaigns", 1 if options.campaigns is None else options.campaigns, 1, 10_000),
         ("volume", options.volume, 0.001, 1000.0),
         ("pasted", options.pasted, 0.0, 100.0),
         ("cover", options.cover or 0.0, 0.0, 0.95),
@@ -129,7 +134,7 @@ def _campaigns(
     release: float,
     library: Library,
 ) -> tuple[list[CampaignPlan], list[Rows]]:
-    split = sizes(rng, hostile, options.accounts)
+    split = sizes(rng, hostile, options.accounts, options.campaigns)
     plans, troops = [], []
     for number, tactic in enumerate(tactics_of(options, len(split))):
         drawn = plan(rng, tactic, number, options, release, library)
@@ -182,9 +187,9 @@ def _styles(
 def _day(world: World, options: SimulationOptions, day: int, totals: Ints, done: Ints) -> pa.Table:
     """Draw and fill in one day; adds to the totals and to the items done per campaign."""
     rng = np.random.default_rng([options.seed, 0xDA, day])
-    date = options.start + timedelta(days=day)
+    weekday = (options.start + timedelta(days=day)).weekday()
     gaps = world.library.corpus.gaps if world.library.corpus else None
-    parts = [ordinary(rng, world.accounts, day, date.weekday(), gaps)]
+    parts = [ordinary(rng, world.accounts, day, weekday, gaps)]
     for number, drawn in enumerate(world.plans):
         troop = np.flatnonzero(world.accounts["campaign"] == number)
         job = scheduled(
@@ -193,7 +198,7 @@ def _day(world: World, options: SimulationOptions, day: int, totals: Ints, done:
             troop,
             drawn,
             day,
-            date.weekday(),
+            weekday,
             int(done[number]),
             options.volume,
         )
@@ -260,6 +265,17 @@ def labels_table(world: World, totals: Ints) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=LABELS_SCHEMA).sort_by("account_id")
 
 
+def _attacks(world: World, requests: Ints, day: date) -> pa.Table:
+    """How many requests of each account served its campaign on one day; rows with none left out."""
+    rows = np.flatnonzero(requests)
+    columns = {
+        "account_id": world.ids.take(pa.array(rows)),
+        "day": pa.repeat(pa.scalar(day, pa.date32()), rows.size),
+        "attack_requests": pa.array(requests[rows].astype(np.int32)),
+    }
+    return pa.table(columns).sort_by("account_id")
+
+
 def describe(world: World, options: SimulationOptions, totals: Ints) -> dict[str, object]:
     """Everything that is needed to repeat the world, and its parameters."""
     kinds, hostile = world.accounts["kind"], world.accounts["campaign"] >= 0
@@ -279,6 +295,7 @@ def describe(world: World, options: SimulationOptions, totals: Ints) -> dict[str
         "attack_share": options.attack_share,
         "volume": options.volume,
         "pasted": options.pasted,
+        "campaigns_asked": options.campaigns,
         "tactics": list(options.tactics),
         "cover": options.cover,
         "noise": options.noise,

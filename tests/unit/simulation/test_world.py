@@ -84,6 +84,26 @@ def test_truth_counts_the_requests_that_were_written(world: tuple[Path, WorldSum
     assert set(innocent["kind"]) <= {population.name for population in POPULATIONS}
 
 
+def test_attacks_by_day_add_up_to_the_labels(world: tuple[Path, WorldSummary]) -> None:
+    out, summary = world
+    attacks = pl.read_parquet(out / "attacks.parquet")
+    assert attacks["attack_requests"].sum() == summary.attack_events
+    assert attacks["attack_requests"].min() > 0
+    assert not attacks.select("account_id", "day").is_duplicated().any()
+    events = pl.read_parquet(out / "events" / "*.parquet", hive_partitioning=False)
+    asked = events.group_by("account_id", day=pl.col("timestamp").dt.date()).len()
+    both = attacks.join(asked, ["account_id", "day"])
+    assert both.height == attacks.height
+    assert (both["attack_requests"] <= both["len"]).all()
+
+
+def test_the_number_of_campaigns_can_be_asked_for(tmp_path: Path) -> None:
+    for campaigns in (1, 3):
+        options = SimulationOptions(tmp_path / str(campaigns), campaigns=campaigns, **OPTIONS)
+        summary = simulate(options)
+        assert (summary.campaigns, summary.hostile_accounts) == (campaigns, 30)
+
+
 def test_hostile_share_and_every_population_are_there(world: tuple[Path, WorldSummary]) -> None:
     out, summary = world
     labels = pl.read_parquet(out / "labels.parquet")
