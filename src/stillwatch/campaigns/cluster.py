@@ -6,7 +6,6 @@ implementation) cuts such chains where links are thin.
 
 from itertools import pairwise
 
-import networkit as nk
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -84,6 +83,8 @@ def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints
 
 
 def _leiden(n: int, left: Ints, right: Ints, weight: Floats, inside: npt.NDArray[np.bool_]) -> Ints:
+    import networkit as nk  # noqa: PLC0415  0.7 s that a run can spend beside other work
+
     nk.setSeed(_SEED, useThreadId=False)
     nk.setNumberOfThreads(1)  # parallel moves would depend on timing
     chosen = inside[left]

@@ -98,17 +98,15 @@ def agreement(streams: Streams, group: Ints) -> Ints:
 def cohesion(profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int) -> Floats:
     """Facets of each group of streams, shape (len(groups), len(FACETS)); NaN where not observed."""
     out = np.full((len(groups), len(FACETS)), np.nan)
-    _, which, holders = np.unique(streams.keys, return_inverse=True, return_counts=True)
-    everywhere = holders[which]
     for number, group in enumerate(groups):
         events = core(profiles, streams, group)
         out[number, :2] = np.log(events.accounts), np.log(events.account.size / events.accounts)
-        out[number, 2] = _exclusivity(streams, group, everywhere)
+        out[number, 2] = _exclusivity(streams, group)
         out[number, 3:] = _facets(profiles, events, tactic_mask)
     return out
 
 
-def _exclusivity(streams: Streams, group: Ints, everywhere: Ints) -> float:
+def _exclusivity(streams: Streams, group: Ints) -> float:
     """Log of the mean share, over the common shingles, of their holders that are in the group.
 
     A phrase of everyday language is held far beyond any group; a job's scaffold is its own.
@@ -119,7 +117,7 @@ def _exclusivity(streams: Streams, group: Ints, everywhere: Ints) -> float:
     common = inside >= _COMMON * group.size
     if not common.any():
         return float("nan")
-    return float(np.log((inside[common] / everywhere[at[first[common]]]).mean()))
+    return float(np.log((inside[common] / streams.holders[at[first[common]]]).mean()))
 
 
 def _facets(profiles: Profiles, events: Core, tactic_mask: int) -> tuple[float, ...]:

@@ -46,12 +46,11 @@ def link(streams: Streams, usable: npt.NDArray[np.bool_]) -> Links:
     """
     n = len(streams)
     stream = np.repeat(np.arange(n), np.diff(streams.key_starts))
-    _, which, holders = np.unique(streams.keys, return_inverse=True, return_counts=True)
-    weights = np.sqrt(streams.shares) * np.log(max(n, 1) / holders)[which]
+    common = streams.holders
+    weights = np.sqrt(streams.shares) * np.log(max(n, 1) / np.maximum(common, 1))
     totals = np.bincount(stream, weights, minlength=n)
-    common = holders[which]
     opening = (common > 1) & (common <= _HUB) & usable[streams.owner[stream]]
-    row, key = stream[opening], which[opening].astype(np.int64)
+    row, key = stream[opening], streams.keys[opening].astype(np.int64)
     salted = (row.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ key.astype(np.uint64)
     order = np.lexsort((salted, _weightiest(streams, weights, stream)[row], key))
     row, key = row[order], key[order]

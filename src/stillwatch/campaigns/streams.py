@@ -54,6 +54,8 @@ class Streams:
     keys: npt.NDArray[np.uint32]
     shares: npt.NDArray[np.float64]
     """Share of the stream's different prompts that hold each shingle, 0-1."""
+    holders: Ints
+    """How many streams of the whole log hold each shingle."""
 
     def __len__(self) -> int:
         return self.owner.size
@@ -107,6 +109,7 @@ def streams_of(profiles: Profiles) -> Streams:
     owner, events, slots, key_counts, keys, shares = (
         np.concatenate(column) for column in zip(*found, strict=True)
     )
+    _, which, holders = np.unique(keys, return_inverse=True, return_counts=True)
     return Streams(
         owner.astype(np.int64),
         np.concatenate([[0], np.cumsum(events)]).astype(np.int64),
@@ -114,6 +117,7 @@ def streams_of(profiles: Profiles) -> Streams:
         np.concatenate([[0], np.cumsum(key_counts)]).astype(np.int64),
         keys.astype(np.uint32),
         shares.astype(np.float64),
+        holders[which].astype(np.int64),
     )
 
 

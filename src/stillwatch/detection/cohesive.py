@@ -66,11 +66,8 @@ def _reason(test: GroupTest, row: int, name: str) -> Reason:
     column = NAMES.index(name)
     said, sentence = SENTENCES[name]
     natural = test.natural[:, column]
-    natural = natural[~np.isnan(natural)]
-    value = float(test.figures[row, column])
-    return Reason(
-        name,
-        said(value),
-        100.0 * float((natural < value).mean()),
-        sentence.format(value=said(value), typical=said(float(test.centre[row, column]))),
-    )
+    value = said(float(test.figures[row, column]))
+    typical = said(float(test.centre[row, column]))
+    below = [said(other) < value for other in natural[~np.isnan(natural)].tolist()]
+    percentile = 100.0 * float(np.mean(below)) if below else 50.0
+    return Reason(name, value, percentile, sentence.format(value=value, typical=typical))

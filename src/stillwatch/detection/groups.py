@@ -19,7 +19,7 @@ from stillwatch.profiles.merge import Profiles
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_JOIN = 0.3  # a group of which less is left over belongs to the campaign that has the rest
+_JOIN = 0.2  # a group of which less is left over belongs to the campaign that has the rest
 _SAME = 0.6  # share of a group that must be in one campaign for the rest to join it
 
 
