@@ -29,14 +29,14 @@ from quality.pooling import Pooled
 from quality.streams import text_kernel
 from stillwatch.campaigns.keys import KINDS, Keys, collect
 from stillwatch.detection.judge import DetectionOptions
-from stillwatch.evaluation import Judged
+from stillwatch.evaluation import Judged, assess
 from stillwatch.evaluation.report import ENOUGH
 from stillwatch.profiles.signals import NAMES
 from stillwatch.simulation import SimulationOptions
 
 Floats = npt.NDArray[np.float64]
 
-HEAD = ("detector", "recall at FPR 1e-2", "recall at FPR 1e-3", "at zero innocents")
+HEAD = ("detector", "AUC", "recall at FPR 1e-2", "recall at FPR 1e-3", "at zero innocents")
 _MOST = 500
 _HUB_SHARE = DetectionOptions().hub_share
 _JOINING = ("address", "payment", "device")
@@ -66,7 +66,10 @@ def measure(worlds: int) -> dict[str, Any]:
     rows = []
     for name, per_world in judged.items():
         pooled = Pooled.of(per_world)
-        rows.append([name, *(pooled.recall(limit) for limit in (1e-2, 1e-3, 0.0))])
+        auc = np.mean([assess(one).restricted[1].auc for one in per_world])
+        rows.append(
+            [name, round(float(auc), 3), *(pooled.recall(limit) for limit in (1e-2, 1e-3, 0.0))]
+        )
     return {"head": HEAD, "rows": rows}
 
 

@@ -50,6 +50,8 @@ class Organic:
     names: tuple[str, ...]
     weights: Floats
     training: npt.NDArray[np.bool_]
+    pools: list[Ints]
+    """Rows of each source that are not for training."""
 
     @classmethod
     def read(cls, folder: Path, kernel: TextKernel, seed: int = 7) -> "Organic":
@@ -58,10 +60,12 @@ class Organic:
         source = np.array(table["source"].to_pylist())
         names, counts = np.unique(source, return_counts=True)
         training = np.random.default_rng(seed).random(source.size) < 1 / 3
+        weights = np.minimum(counts, MOST_OF_SOURCE)
+        pools = [np.flatnonzero((source == name) & ~training) for name in names]
+        features = kernel.features(table["prompt"].combine_chunks())
         return cls(
-            kernel.features(table["prompt"].combine_chunks()), source, tuple(names.tolist()),
-            np.minimum(counts, MOST_OF_SOURCE) / np.minimum(counts, MOST_OF_SOURCE).sum(), training,
-        )  # fmt: skip
+            features, source, tuple(names.tolist()), weights / weights.sum(), training, pools
+        )
 
     def window(
         self, rng: np.random.Generator, n: int, drift: float = 0.0, without: str = ""
@@ -74,15 +78,14 @@ class Organic:
         weights = np.where(np.array(self.names) == without, 0.0, self.weights)
         if drift:
             weights = rng.dirichlet(np.maximum(weights * drift, 1e-9))
-        pools = [np.flatnonzero((self.source == s) & ~self.training) for s in self.names]
-        room = np.array([pool.size for pool in pools])
+        room = np.array([pool.size for pool in self.pools])
         counts = np.minimum(rng.multinomial(n, weights / weights.sum()), room)
         while counts.sum() < n:  # a small source is used up: the others fill in
             open_ = np.where((counts < room) & (np.array(self.names) != without), self.weights, 0)
             extra = rng.multinomial(n - counts.sum(), open_ / open_.sum())
             counts = np.minimum(counts + extra, room)
         return np.concatenate(
-            [rng.choice(pool, k, replace=False) for pool, k in zip(pools, counts, strict=True)]
+            [rng.choice(pool, k, replace=False) for pool, k in zip(self.pools, counts, strict=True)]
         )
 
 

@@ -72,6 +72,7 @@ class Trial:
 
 def bar(benign: Floats) -> float:
     """Score above which the conformal p-value, (1 + benign above) / (1 + benign), is at most ``LIMIT``."""
+    assert LIMIT * (benign.size + 1) >= 1, "too few benign windows for so small a rate"
     return float(np.sort(benign)[-int(LIMIT * (benign.size + 1))])
 
 
