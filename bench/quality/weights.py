@@ -74,9 +74,32 @@ def examples(world: World) -> Examples:
     )  # fmt: skip
 
 
+UNSEEN: tuple[tuple[str, ...], ...] = (
+    (),
+    ("one_style", "settings_unity", "system_unity"),
+    ("output", "length"),
+    ("hour_unity", "evenness"),
+)
+"""Parts of the evidence that a fit must do without, in turn."""
+
+
+def _blind(spreads: Floats, unseen: tuple[str, ...]) -> Floats:
+    out = spreads.copy()
+    out[:, [FITTED.index(name) for name in unseen]] = 0.0
+    return out
+
+
 def fit(parts: Iterable[Examples], without: str = "nothing") -> dict[str, float]:
-    """Weights from some worlds, without one tactic."""
-    chosen = [(e.spreads[e.tactic != without], e.hostile[e.tactic != without]) for e in parts]
+    """Weights from some worlds, without one tactic.
+
+    Each group counts once more for every part of the evidence in ``UNSEEN``, without that part: a
+    log may lack it, and a job may hide it, so no part must carry the verdict alone.
+    """
+    chosen = [
+        (_blind(e.spreads[e.tactic != without], unseen), e.hostile[e.tactic != without])
+        for e in parts
+        for unseen in UNSEEN
+    ]
     x, y = (np.concatenate(column) for column in zip(*chosen, strict=True))
     balance = np.where(y, 0.5 / max(1, y.sum()), 0.5 / max(1, (~y).sum()))
     signs = np.where(y, 1.0, -1.0)

@@ -26,18 +26,18 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 WEIGHTS: dict[str, float] = {
-    "one_style": 0.61,
-    "settings_unity": 0.46,
+    "one_style": 0.49,
+    "exclusivity": 0.44,
+    "hour_unity": 0.43,
     "output": 0.42,
-    "exclusivity": 0.36,
-    "hour_unity": 0.34,
-    "system_unity": 0.27,
-    "length": 0.25,
-    "repeats": -0.25,
-    "evenness": 0.24,
-    "tactics": 0.19,
-    "content_unity": 0.17,
-    "overlap": -0.17,
+    "settings_unity": 0.36,
+    "evenness": 0.33,
+    "repeats": -0.32,
+    "content_unity": 0.31,
+    "length": 0.28,
+    "tactics": 0.26,
+    "system_unity": 0.25,
+    "overlap": -0.24,
 }
 """Facets in the index. Signs are fixed by what a job is; sizes are fitted (see ADR 5)."""
 
@@ -48,7 +48,7 @@ _PER_CLASS = 40  # natural groups; fewer per class make a spread a matter of luc
 _FAR = 4.0  # spreads; a facet beyond this adds nothing
 _OUTLIER = 2.5  # index from which a group is no longer taken for natural
 _ROUNDS = 3
-_SKEW = 1.05  # upper over lower spread of the index of natural groups
+_SKEW = 1.0  # upper over lower spread of the index of natural groups
 _FREEDOM = 15  # degrees of freedom of the tail
 _NEAR = 0.6  # a class's spread of a facet is at least this share of the spread of all groups
 _LEAST = 0.02  # smallest spread of a facet
