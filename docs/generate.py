@@ -158,7 +158,7 @@ low values are suspicious). The weights were fitted on simulated worlds
 
 What two accounts may share. A shared thing counts log(accounts / holders) nats, so what is common
 links nobody; each further thing of one kind counts half of the one before, and a kind cannot exceed
-its cap. Infrastructure alone links nobody: it adds to content or sign-up.
+its cap. Links are shown as evidence for an analyst; groups are found by their scaffolds alone.
 
 {_table(("kind", "sort", "what is shared", "cap, nats"), kinds)}"""
 

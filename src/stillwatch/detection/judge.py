@@ -43,7 +43,7 @@ class DetectionOptions:
     fdr: float = 0.05
     """Promised share of innocents among the flagged."""
     hub_share: float = 0.1
-    """Things that a larger share of all accounts has in common link nobody."""
+    """Things that a larger share of all accounts has in common are no evidence of a link."""
     least_campaign: int = 4
     """Fewest accounts of a campaign."""
     least_events: int = 8
@@ -109,6 +109,67 @@ def judge(
     proposing = beside.submit(_groups, profiles, ~exempt, families, tactics, options)
     beside.shutdown(wait=False)  # the thread ends with its one task
 
+    alone = _accounts(profiles, exempt, families, tactics, options, baseline)  # 1 to 3
+
+    # 5. test
+    groups = proposing.result()
+    natural, lacking = groups.figures, False
+    if baseline is not None:
+        everybody = np.ones(baseline.size, dtype=np.bool_)
+        known = _groups(baseline, everybody, families, tactics, options).figures
+        lacking = known.shape[0] < FEWEST
+        natural = natural if lacking else known
+    yardstick = Yardstick.learn(natural)
+    test = yardstick.test(groups.figures)
+    chosen = choose(groups, yardstick, test, fdr=options.fdr, least=options.least_campaign)
+    campaigns = _report(profiles, chosen, alone.reference, alone.ordinary)
+    members = np.concatenate([np.empty(0, dtype=np.int64), *campaigns.members])
+    keys = collect(profiles, accounts, options.hub_share, groups.streams, members)
+
+    # 6. flag
+    p_values = alone.p_values.copy()
+    judged = np.flatnonzero(alone.judged & ~exempt)
+    flagged = np.zeros(profiles.size, dtype=np.bool_)
+    flagged[judged[benjamini_hochberg(p_values[judged], options.fdr)]] = True
+    campaign = np.full(profiles.size, -1, dtype=np.int64)
+    for number, members in enumerate(campaigns.members):
+        campaign[members] = number
+        flagged[members] = True
+        p_values[members] = np.minimum(p_values[members], campaigns.test.p_values[number])
+    deviates = -ndtri(np.minimum(alone.p_values, 0.5))
+    scores = np.maximum(_ranked(groups, test, campaigns), deviates - _ALONE) + _TIE * alone.own
+    return Judgement(
+        alone.reference, alone.ordinary, alone.signals, alone.below, scores, p_values, flagged,
+        campaign, campaigns, groups, keys, baseline is None, alone.benign,
+        _notes(alone.benign, natural.shape[0], lacking),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """What accounts say one by one."""
+
+    reference: Reference
+    ordinary: Ordinary
+    signals: Floats
+    below: Floats
+    own: Floats
+    """Score of each account."""
+    p_values: Floats
+    judged: npt.NDArray[np.bool_]
+    """Whether an account has enough requests to be judged alone."""
+    benign: int
+    """Reference accounts."""
+
+
+def _accounts(
+    profiles: Profiles,
+    exempt: npt.NDArray[np.bool_],
+    families: tuple[str, ...],
+    tactics: tuple[str, ...],
+    options: DetectionOptions,
+    baseline: Profiles | None,
+) -> _Alone:
     # 1. measure
     events = profiles["events"].astype(np.float64)
     judged = events >= options.least_events
@@ -136,39 +197,8 @@ def judge(
     else:
         null = by_group(surprises(ordinary.below(known, volumes), resolution))
         p_values = conformal(own, score(null))
-    own_p = np.where(judged, p_values, 1.0)
-    p_values = own_p.copy()
-
-    # 5. test
-    groups = proposing.result()
-    natural = groups.figures
-    if baseline is not None:
-        everybody = np.ones(baseline.size, dtype=np.bool_)
-        known_groups = _groups(baseline, everybody, families, tactics, options).figures
-        natural = known_groups if known_groups.shape[0] >= FEWEST else natural
-    yardstick = Yardstick.learn(natural)
-    test = yardstick.test(groups.figures)
-    chosen = choose(groups, yardstick, test, fdr=options.fdr, least=options.least_campaign)
-    campaigns = _report(profiles, chosen, reference, ordinary)
-
-    members = np.concatenate([np.empty(0, dtype=np.int64), *campaigns.members])
-    keys = collect(profiles, accounts, options.hub_share, groups.streams, members)
-
-    # 6. flag
-    alone = np.flatnonzero(judged & ~exempt)
-    flagged = np.zeros(profiles.size, dtype=np.bool_)
-    flagged[alone[benjamini_hochberg(p_values[alone], options.fdr)]] = True
-    campaign = np.full(profiles.size, -1, dtype=np.int64)
-    for number, members in enumerate(campaigns.members):
-        campaign[members] = number
-        flagged[members] = True
-        p_values[members] = np.minimum(p_values[members], campaigns.test.p_values[number])
-    deviates = -ndtri(np.minimum(own_p, 0.5))
-    scores = np.maximum(_ranked(groups, test, campaigns), deviates - _ALONE) + _TIE * own
-    return Judgement(
-        reference, ordinary, signals, below, scores, p_values, flagged, campaign, campaigns,
-        groups, keys, baseline is None, int(benign.size), _notes(benign.size, natural.shape[0]),
-    )  # fmt: skip
+    p_values = np.where(judged, p_values, 1.0)
+    return _Alone(reference, ordinary, signals, below, own, p_values, judged, int(benign.size))
 
 
 def _groups(
@@ -218,12 +248,17 @@ def _pooled(profiles: Profiles) -> Profiles:
     return pool(profiles, np.zeros(profiles.size, dtype=np.int64), 1)
 
 
-def _notes(reference: int, natural: int) -> tuple[str, ...]:
+def _notes(reference: int, natural: int, lacking: bool) -> tuple[str, ...]:
     notes = []
     if reference < 200:
         notes.append(
             f"Only {reference} accounts serve as reference: p-values are coarse, and weak "
             "evidence cannot be told from chance."
+        )
+    if lacking:
+        notes.append(
+            f"The baseline has fewer than {FEWEST} groups of accounts that share wording: "
+            "campaigns were tested against the groups of this log instead."
         )
     if natural < FEWEST:
         notes.append(

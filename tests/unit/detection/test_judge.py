@@ -221,3 +221,10 @@ def test_members_of_campaigns_rank_above_everybody_else_in_a_group() -> None:
     others = grouped[~members[grouped]]
     alone = stats.norm.isf(result.p_values[others]) < 1.5
     assert result.scores[members].min() > result.scores[others[alone]].max()
+
+
+def test_a_baseline_without_groups_is_said_to_lack_them() -> None:
+    lonely = profiled([event(i, account_id=f"b{i % 40}") for i in range(800)]).profiles
+    result = judged(world().profiles, baseline=lonely)
+    assert any("baseline has fewer than" in note for note in result.notes)
+    assert not any("baseline has fewer" in note for note in plain().notes)
