@@ -64,7 +64,7 @@ def mix64(x):  # type: ignore[no-untyped-def]
 
 
 @_intrinsic
-def _load64(typing_context, data, at):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def load_word(typing_context, data, at):  # type: ignore[no-untyped-def]  # noqa: ARG001
     """Eight bytes of a uint8 array from ``at`` on, little-endian, unaligned, unchecked."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -87,49 +87,11 @@ def trailing_zeros(typing_context, bits):  # type: ignore[no-untyped-def]  # noq
     return types.uint64(types.uint64), build
 
 
-@_intrinsic
-def count_below(typing_context, values, at, bound):  # type: ignore[no-untyped-def]  # noqa: ARG001
-    """How many of the 16 numbers ``values[at:at + 16]`` (uint32, unchecked) are below ``bound``."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        sixteen = ir.VectorType(ir.IntType(32), 16)
-        pointer = builder.gep(array.data, [arguments[1]])
-        loaded = builder.load(builder.bitcast(pointer, sixteen.as_pointer()))
-        loaded.align = 4
-        zero = ir.Constant(ir.IntType(32), 0)
-        one = builder.insert_element(ir.Constant(sixteen, ir.Undefined), arguments[2], zero)
-        every = ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16)
-        bounds = builder.shuffle_vector(one, ir.Constant(sixteen, ir.Undefined), every)
-        below = builder.bitcast(builder.icmp_unsigned("<", loaded, bounds), ir.IntType(16))
-        return builder.zext(builder.ctpop(below), ir.IntType(64))
-
-    return types.int64(values, types.int64, types.uint32), build
-
-
-@_intrinsic
-def letter_mask(typing_context, data, at):  # type: ignore[no-untyped-def]  # noqa: ARG001
-    """Bit j: an ASCII letter stands at ``data[at + j]``; 64 bytes of a uint8 array, unchecked."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        vector = ir.VectorType(ir.IntType(8), 64)
-        pointer = builder.gep(array.data, [arguments[1]])
-        raw = builder.load(builder.bitcast(pointer, vector.as_pointer()))
-        raw.align = 1
-        lower = builder.or_(raw, ir.Constant(vector, [0x20] * 64))
-        place = builder.sub(lower, ir.Constant(vector, [ord("a")] * 64))
-        letter = builder.icmp_unsigned("<", place, ir.Constant(vector, [26] * 64))
-        return builder.bitcast(letter, ir.IntType(64))
-
-    return types.uint64(data, types.int64), build
-
-
 @helper
 def load_bytes(data, at, count):  # type: ignore[no-untyped-def]
     """``data[at:at + count]`` (1 to 8 bytes of a uint8 array) as a little-endian number."""
     if at + 8 <= data.size:
-        return _load64(data, at) & (uint64(_ALL) >> uint64(64 - 8 * count))
+        return load_word(data, at) & (uint64(_ALL) >> uint64(64 - 8 * count))
     word = uint64(0)
     for j in range(count):
         word |= uint64(data[at + j]) << uint64(8 * j)

@@ -263,11 +263,14 @@ def _passes(filters, bitmap, word):  # type: ignore[no-untyped-def]
 def _starts(words, count, filters, starts):  # type: ignore[no-untyped-def]
     """Places at which a phrase may begin, into ``starts``; their number. Without branches."""
     hits = np.int64(0)
+    word = words[0]
     for k in range(count - 1):
-        starts[hits] = k
-        begins = _passes(filters, 2, _pair(words[k], words[k + 1]))
-        hits += np.int64(begins | _passes(filters, 1, words[k]))
-    starts[hits] = count - 1  # what follows the last word is not known yet
+        second = words[uint64(k + 1)]
+        starts[uint64(hits)] = k
+        begins = _passes(filters, 2, _pair(word, second))
+        hits += np.int64(begins | _passes(filters, 1, word))
+        word = second
+    starts[uint64(hits)] = count - 1  # what follows the last word is not known yet
     return hits + np.int64(_passes(filters, 0, words[count - 1]))
 
 

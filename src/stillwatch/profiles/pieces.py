@@ -8,7 +8,7 @@ as a hash of its bytes and where it stands, not as text.
 import numpy as np
 from numba import uint64
 
-from stillwatch.profiles.hashing import helper, kernel, load_bytes, mix64, trailing_zeros
+from stillwatch.profiles.hashing import helper, kernel, load_bytes, load_word, mix64, trailing_zeros
 
 PIECES = 4096
 """Entries of a piece buffer."""
@@ -124,27 +124,40 @@ def emit(data, pieces, count, start, stop, spaced):  # type: ignore[no-untyped-d
 
 
 @helper
-def plain_word(data, start, stop, spaced, pieces, count):  # type: ignore[no-untyped-def]
-    """Hash of a word of ASCII letters alone, which is also emitted as a piece.
+def _below(count):  # type: ignore[no-untyped-def]
+    """Mask of the lowest ``count`` (0 to 7) bytes."""
+    return (uint64(1) << uint64(8 * count)) - uint64(1)
 
-    The same as ``append`` and ``emit`` give, eight bytes at a time for both.
+
+@helper
+def plain_word(data, start, size, spaced, pieces, count):  # type: ignore[no-untyped-def]
+    """Hash of a word of 1 to ``PIECE`` ASCII letters, which is also emitted as a piece.
+
+    The same as ``append`` and ``emit`` give, eight bytes at a time for both. Words of less than
+    16 letters, nearly all, take no branch that depends on their length: where words end is
+    what a processor cannot predict. ``data[start:start + 16]`` must exist.
     """
-    tagged = uint64(stop - start) | uint64(256 if spaced else 0)
+    tagged = uint64(size) | uint64(spaced) << uint64(8)
     key = _RAW ^ (tagged << uint64(32))
     state = SEED
     i = start
-    while stop - i >= 8:
+    left = size
+    while left >= 16:
         raw = load_bytes(data, i, 8)
         key = _next(key, raw)
         state = _next(state, raw | _CASE)
         i += 8
-    raw = block = uint64(0)
-    if i < stop:
-        raw = load_bytes(data, i, stop - i)
-        block = raw | _CASE & (_ALL >> uint64(64 - 8 * (stop - i)))
-    single = stop - start == 1  # has a fixed row, see ``FIXED``
-    fixed = uint64(data[start]) | uint64(128 if spaced else 0)
-    pieces[count, 0] = fixed if single else close_word(key, raw)
-    pieces[count, 1] = uint64(start)
-    pieces[count, 2] = uint64(0) if single else tagged
-    return close_word(state, block), count + 1
+        left -= 8
+    first, second = load_word(data, i), load_word(data, i + 8)
+    long = left >= 8
+    key = _next(key, first) if long else key
+    state = _next(state, first | _CASE) if long else state
+    mask = _below(left & 7)
+    raw = (second if long else first) & mask
+    single = size == 1  # has a fixed row, see ``FIXED``
+    fixed = uint64(data[uint64(start)]) | uint64(spaced) << uint64(7)
+    row = uint64(count)
+    pieces[row, 0] = fixed if single else close_word(key, raw)
+    pieces[row, 1] = uint64(start)
+    pieces[row, 2] = uint64(0) if single else tagged
+    return close_word(state, raw | _CASE & mask)

@@ -23,9 +23,9 @@ Rules
 
 import numpy as np
 import numpy.typing as npt
-from numba import uint64
+from numba import uint8, uint64
 
-from stillwatch.profiles.hashing import helper, kernel, letter_mask, trailing_zeros
+from stillwatch.profiles.hashing import helper, kernel, trailing_zeros
 from stillwatch.profiles.pieces import (
     PIECE,
     PIECES,
@@ -38,6 +38,7 @@ from stillwatch.profiles.pieces import (
     plain_word,
     spaces,
 )
+from stillwatch.profiles.simd import letter_mask
 from stillwatch.profiles.unicode import (
     APOSTROPHE,
     CLASS_MASK,
@@ -130,12 +131,30 @@ def _plain_end(data, i, stop, classes, window, letters):  # type: ignore[no-unty
     if size > PIECE:
         return i, window, letters
     end = min(i + size, stop)
-    if end < stop:
-        after = np.int64(data[end])
-        kind = np.int64(classes[after & 0x7F]) & CLASS_MASK
+    if end < stop and data[uint64(end)] != 0x20:
+        after = data[uint64(end)]
+        kind = classes[after & 0x7F] & CLASS_MASK
         if after >= 0x80 or kind not in (SPACE, SYMBOL, NEWLINE):
             return i, window, letters
     return end, window, letters
+
+
+@helper
+def _another(data, i, stop):  # type: ignore[no-untyped-def]
+    """Whether one space and then an ASCII letter stand at ``i``."""
+    if i + 1 >= stop or data[uint64(i)] != 0x20:
+        return False
+    return uint8((data[uint64(i + 1)] | uint8(0x20)) - uint8(0x61)) < 26
+
+
+@helper
+def _lone_mark(data, i, stop, b, classes):  # type: ignore[no-untyped-def]
+    """Whether ``b`` at ``i`` is one ASCII mark by itself that cannot open or close a span."""
+    if b >= 0x80 or b in (0x22, 0x60):
+        return False
+    if i + 1 >= stop or data[uint64(i + 1)] >= 0x80:
+        return True
+    return classes[uint64(data[uint64(i + 1)])] & CLASS_MASK not in (SYMBOL, APOSTROPHE)
 
 
 @kernel
@@ -278,24 +297,27 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
     """
     i = state[POSITION]
     pending = state[PENDING]
-    n = n_masked = count = 0
+    n = n_masked = count = plain = 0
+    unquoted = int(state[QUOTE] == _NONE)
     window, letters = i - 64, uint64(0)
     while i < stop and n < BLOCK and n_masked < BLOCK and count < PIECES - _SLACK:
-        b = np.int64(data[i])
+        b = np.int64(data[uint64(i)])
         if b == 0x20:
             pending += 1
             i += 1
             continue
         if b < 0x80:
-            kind = np.int64(classes[b]) & CLASS_MASK
+            kind = np.int64(classes[uint64(b)]) & CLASS_MASK
             if kind in (SPACE, NEWLINE):
-                count = spaces(pieces, count, pending)
-                pending = 0
+                if pending:
+                    count = spaces(pieces, count, pending)
+                    pending = 0
                 i += 1
                 count = emit(data, pieces, count, i - 1, i, False)
                 if kind == NEWLINE:
                     counts[LINES] += 1
                     state[QUOTE] = _NONE
+                    unquoted = 1
                 continue
         else:
             code, _ = decode(data, i, b)
@@ -305,15 +327,37 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
             count = spaces(pieces, count, pending - 1)
         spaced = pending > 0
         pending = 0
-        end = i
         if kind == LETTER and b < 0x80:
-            end, window, letters = _plain_end(data, i, stop, classes, window, letters)
-        if end > i:
-            counts[LETTERS + 1] += end - i
-            key, count = plain_word(data, i, end, spaced, pieces, count)
-            i, mask = end, key
-        elif kind in (LETTER, DIGIT):
+            begin = i
+            room = min(BLOCK - n, BLOCK - n_masked, PIECES - _SLACK - count)
+            while room > 0:  # plain words with a space between them: most of most texts
+                end, window, letters = _plain_end(data, i, stop, classes, window, letters)
+                if end == i:
+                    break
+                key = plain_word(data, i, end - i, spaced, pieces, count)
+                words[uint64(n)] = key
+                masked[uint64(n_masked)] = key
+                count += 1
+                n += 1
+                n_masked += unquoted
+                plain += end - i
+                room -= 1
+                i = end
+                spaced = _another(data, i, stop)
+                if not spaced:
+                    break
+                i += 1
+            if i > begin:
+                pending = int(spaced)
+                state[WORD_END] = i - pending
+                continue
+        if kind in (LETTER, DIGIT):
             i, key, mask, count = _word(data, i, stop, spaced, classes, fold, counts, pieces, count)
+        elif kind == SYMBOL and _lone_mark(data, i, stop, b, classes):
+            counts[SYMBOLS] += 1
+            i += 1
+            count = emit(data, pieces, count, i - 1, i, spaced)
+            continue
         elif kind == SOLO:
             i, key, count = _solo(data, i, stop, spaced, classes, fold, counts, pieces, count)
             mask = key
@@ -321,17 +365,18 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
             start = i
             i, n_masked = _marks(data, i, stop, state, classes, fold, counts, masked, n_masked)
             count = emit(data, pieces, count, start, i, spaced)
+            unquoted = int(state[QUOTE] == _NONE)
             continue
         state[WORD_END] = i
-        words[n] = key
+        words[uint64(n)] = key
+        masked[uint64(n_masked)] = mask
         n += 1
-        if state[QUOTE] == _NONE:
-            masked[n_masked] = mask
-            n_masked += 1
+        n_masked += unquoted
 
     if i >= stop:
         count = spaces(pieces, count, pending)
         pending = 0
+    counts[LETTERS + 1] += plain
     state[POSITION], state[PENDING] = i, pending
     state[WORDS], state[MASKED], state[PIECE_COUNT] = n, n_masked, count
 

@@ -18,8 +18,9 @@ Rules
 import numpy as np
 from numba import uint32, uint64
 
-from stillwatch.profiles.hashing import count_below, kernel, mix64
+from stillwatch.profiles.hashing import helper, kernel, mix64
 from stillwatch.profiles.scan import BLOCK
+from stillwatch.profiles.simd import contains, count_below, sort_16, sort_32
 
 SHINGLES = 16
 PADDING = np.uint32(0xFFFFFFFF)
@@ -28,6 +29,8 @@ ENDS = 6
 """Masked words of an opening or closing."""
 HEAD, HEAD_PLACES = 24, 6
 TAIL, TAIL_PLACES = 16, 4
+
+_PASS = 23  # shingles expected below the bound: rarely less than SHINGLES, or more than 32
 
 ROOM = BLOCK + 2 * SHINGLES
 """Width of the room to work in."""
@@ -42,11 +45,10 @@ _SECOND = np.uint64(0xA0761D6478BD642F)
 
 
 @kernel
-def _distinct(values, n, ranked, out):  # type: ignore[no-untyped-def]
-    """The smallest distinct of ``values[:n]``, ascending, into ``out``; padded.
+def _rank(values, n, ranked):  # type: ignore[no-untyped-def]
+    """Put ``values[:n]`` in order into ``ranked``, by counting how many are smaller: no branches.
 
-    Sorts by counting how many are smaller, which has no branches: ``values`` and ``ranked`` need
-    room for n rounded up to 16.
+    Equal values share a rank and leave gaps, which are padding. Returns the width of ``ranked``.
     """
     padded = (n + 15) & ~15
     for k in range(n, padded):
@@ -58,37 +60,79 @@ def _distinct(values, n, ranked, out):  # type: ignore[no-untyped-def]
         for at in range(0, padded, 16):
             rank += count_below(values, at, values[k])
         ranked[rank] = values[k]
-    kept = 0
-    for k in range(n):
-        if kept < out.size and ranked[k] != PADDING:  # equal values share a rank and leave a gap
-            out[kept] = ranked[k]
-            kept += 1
-    for k in range(kept, out.size):
+    return padded
+
+
+@kernel
+def _distinct(values, n, ranked, most, out):  # type: ignore[no-untyped-def]
+    """The ``most`` smallest distinct of ``values[:n]``, ascending, into ``out`` (SHINGLES,); padded.
+
+    ``values`` and ``ranked`` need room for n rounded up to 16, and for 32.
+    """
+    ordered, width = values, 32
+    for k in range(n, 32):
+        values[uint64(k)] = PADDING
+    if n <= 16:
+        sort_16(values)
+        width = 16
+    elif n <= 32:
+        sort_32(values)
+    else:
+        width = _rank(values, n, ranked)
+        ordered = ranked
+    for k in range(SHINGLES):
         out[k] = PADDING
+    kept, last = 0, PADDING
+    for k in range(width):
+        value = ordered[uint64(k)]
+        if kept == most:
+            break
+        out[uint64(kept)] = value
+        kept += int(value not in (last, PADDING))
+        last = last if value == PADDING else value
+    if kept < SHINGLES:
+        out[uint64(kept)] = PADDING
 
 
 @kernel
 def _merge_smallest(fresh, n, smallest):  # type: ignore[no-untyped-def]
     """Update the smallest distinct shingles with ``fresh[0, :n]``.
 
-    Only values below a bound are sorted: the largest kept so far, or one that about 28 of n
+    Only values below a bound are sorted: the largest kept so far, or one that about 23 of n
     pass; if that left too few, the bound doubles. The result does not depend on the bound.
     """
     bound = smallest[SHINGLES - 1]
-    if bound == PADDING and n > 28:
-        bound = uint32(uint64(28 << 32) // uint64(n))
+    if bound == PADDING and n > _PASS:
+        bound = uint32(uint64(_PASS << 32) // uint64(n))
     while True:
         count = 0
-        for k in range(SHINGLES):
-            fresh[1, count] = smallest[k]
-            count += int(smallest[k] != PADDING)
+        if smallest[0] != PADDING:
+            for k in range(SHINGLES):
+                fresh[1, uint64(count)] = smallest[k]
+                count += int(smallest[k] != PADDING)
         for k in range(n):
-            fresh[1, count] = fresh[0, k]
-            count += int(fresh[0, k] < bound)
-        _distinct(fresh[1], count, fresh[2], smallest)
+            value = fresh[0, uint64(k)]
+            fresh[1, uint64(count)] = value
+            count += int(value < bound)
+        _distinct(fresh[1], count, fresh[2], SHINGLES, smallest)
         if bound >= PADDING or smallest[SHINGLES - 1] != PADDING:
             break
         bound = uint32(min(uint64(bound) * uint64(2), uint64(PADDING)))
+
+
+@helper
+def _shingle(older, newer, word):  # type: ignore[no-untyped-def]
+    """Hash of three words in a row; never ``PADDING``."""
+    mixed = ((older * _FIRST + newer) ^ (older >> uint64(29))) * _SECOND + word
+    mixed = (mixed ^ (mixed >> uint64(32))) * _STEP
+    return min(uint32(mixed >> uint64(32)), uint32(PADDING - 1))
+
+
+@helper
+def _placed(word, place):  # type: ignore[no-untyped-def]
+    """What a word adds to the hash of its prompt: a sum, so that no word waits for another."""
+    mixed = (word ^ (uint64(place) * _FIRST)) * _STEP
+    return (mixed ^ (mixed >> uint64(32))) * _SECOND
 
 
 @kernel
@@ -97,24 +141,33 @@ def add_words(words, count, before, slots, smallest, head, tail, fresh):  # type
 
     ``head`` u32 (HEAD,) and ``tail`` u32 (TAIL,) keep the first and the last shingles,
     ``smallest`` u32 (SHINGLES,) the smallest; ``fresh`` u32 (3, ROOM) is room to work in.
+    The long loops are ones that the compiler can make vector instructions of.
     """
-    whole, older, newer = slots[HASH], slots[OLDER], slots[NEWER]
-    n = 0
+    if count == 0:
+        return
+    whole = slots[HASH]
     for k in range(count):
-        word = words[k]
-        whole = (whole ^ word) * _STEP
-        whole ^= whole >> uint64(32)
-        mixed = ((older * _FIRST + newer) ^ (older >> uint64(29))) * _SECOND + word
-        mixed = (mixed ^ (mixed >> uint64(32))) * _STEP
-        fresh[0, n] = min(uint32(mixed >> uint64(32)), uint32(PADDING - 1))
-        n += int(before + k >= 2)
-        older, newer = newer, word
-    slots[HASH], slots[OLDER], slots[NEWER] = whole, older, newer
+        whole += _placed(words[uint64(k)], before + k)
+    shingles = fresh[0]
+    n = 0
+    for k in range(min(count, 2)):
+        if before + k >= 2:
+            newer = slots[NEWER] if k == 0 else words[0]
+            shingles[n] = _shingle(slots[OLDER + k], newer, words[k])
+            n += 1
+    more = shingles[n:]
+    for k in range(count - 2):
+        at = uint64(k)
+        more[at] = _shingle(words[at], words[at + uint64(1)], words[at + uint64(2)])
+    n += max(0, count - 2)
+    slots[HASH] = whole
+    slots[OLDER] = slots[NEWER] if count == 1 else words[count - 2]
+    slots[NEWER] = words[count - 1]
     first = max(0, before - 2)  # number of the first fresh shingle
     for k in range(min(n, HEAD - first)):
-        head[first + k] = fresh[0, k]
+        head[first + k] = shingles[k]
     for k in range(max(0, n - TAIL), n):
-        tail[(first + k) % TAIL] = fresh[0, k]
+        tail[(first + k) % TAIL] = shingles[k]
     _merge_smallest(fresh, n, smallest)
 
 
@@ -152,35 +205,27 @@ def finish_sketch(words, slots, smallest, head, tail, fresh, out):  # type: igno
         if words > 0:
             out[0] = min(uint32(mix64(slots[HASH]) >> uint64(32)), uint32(PADDING - 1))
         return
-    places = fresh[0]
-    kept = _places(head, min(HEAD, shingles), HEAD_PLACES, places, 0, fresh)
-    kept = _places(tail, TAIL, TAIL_PLACES, places, kept, fresh)
-    _fill(places, kept, smallest, SHINGLES)
-    _distinct(places, SHINGLES, fresh[2], out)
-
-
-@kernel
-def _places(shingles, n, most, places, kept, fresh):  # type: ignore[no-untyped-def]
-    """Append the ``most`` smallest of ``shingles[:n]`` to ``places[:kept]``; how many there are."""
-    for k in range(n):
-        fresh[1, k] = shingles[k]
-    best = fresh[1, 32 : 32 + most]
-    _distinct(fresh[1], n, fresh[2], best)
-    return _fill(places, kept, best, kept + most)
-
-
-@kernel
-def _fill(places, kept, candidates, most):  # type: ignore[no-untyped-def]
-    """Append candidates that are not yet in ``places[:kept]`` until ``most`` are kept."""
-    for k in range(candidates.size):
-        if kept == most or candidates[k] == PADDING:
+    first, last = fresh[0, :SHINGLES], fresh[0, SHINGLES : 2 * SHINGLES]
+    for part, size, places, best in (
+        (head, min(HEAD, shingles), HEAD_PLACES, first),
+        (tail, TAIL, TAIL_PLACES, last),
+    ):
+        for k in range(size):
+            fresh[1, k] = part[k]
+        _distinct(fresh[1], size, fresh[2], places, best)
+    kept = 0
+    for k in range(HEAD_PLACES):
+        out[uint64(kept)] = first[k]
+        kept += int(first[k] != PADDING)
+    for k in range(TAIL_PLACES):
+        out[uint64(kept)] = last[k]
+        kept += int(last[k] != PADDING and not contains(first, last[k]))
+    for k in range(SHINGLES):
+        value = smallest[k]
+        if kept == SHINGLES:
             break
-        known = 0
-        for j in range(kept):
-            known += int(places[j] == candidates[k])
-        if known == 0:
-            places[kept] = candidates[k]
-            kept += 1
-    for k in range(kept, SHINGLES):
-        places[k] = PADDING
-    return kept
+        out[uint64(kept)] = value
+        kept += int(value != PADDING and not contains(first, value) and not contains(last, value))
+    if kept < SHINGLES:
+        out[uint64(kept)] = PADDING
+    sort_16(out)

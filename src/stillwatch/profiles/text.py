@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import uint64
 
-from stillwatch.profiles.embed import FEATURES, SUMS, project
+from stillwatch.profiles.embed import FEATURES, project_rows, unit_vector
 from stillwatch.profiles.hashing import allocating_kernel, kernel, mix64, string_buffers
 from stillwatch.profiles.phrases import FamilyTable, find_families
 from stillwatch.profiles.pieces import PIECES
@@ -45,6 +45,7 @@ from stillwatch.profiles.scan import (
     WORDS,
     scan,
 )
+from stillwatch.profiles.simd import add_rows
 from stillwatch.profiles.sketch import (
     HASH,
     HEAD,
@@ -60,7 +61,7 @@ from stillwatch.profiles.sketch import (
     finish_sketch,
 )
 from stillwatch.profiles.unicode import character_tables
-from stillwatch.profiles.words import DIM, NO_ARRAYS, WordVectors, add_vectors, find_rows
+from stillwatch.profiles.words import DIM, NO_ARRAYS, WordVectors, find_rows
 
 __all__ = ["DIM", "FEATURES", "SHINGLES", "TextFeatures", "TextKernel"]
 
@@ -153,7 +154,6 @@ def _measure(  # type: ignore[no-untyped-def]
     head = np.empty(HEAD, dtype=np.uint32)
     tail = np.empty(TAIL, dtype=np.uint32)
     fresh = np.empty((3, ROOM), dtype=np.uint32)
-    sums = np.empty(SUMS, dtype=np.float32)
     block = np.empty(DIM, dtype=np.int32)
     total = np.empty(DIM, dtype=np.int64)
     for i in range(offsets.size - 1):
@@ -187,7 +187,7 @@ def _measure(  # type: ignore[no-untyped-def]
                     tokens, ranks,
                 )  # fmt: skip
                 block[:] = 0
-                add_vectors(pieces, pieces_n, rows, block)
+                add_rows(pieces, pieces_n, rows, block)
                 for d in range(DIM):
                     total[d] += block[d]
         finish_sketch(seen, slots, smallest, head, tail, fresh, shingles[i])
@@ -204,7 +204,9 @@ def _measure(  # type: ignore[no-untyped-def]
         script[i] = _dominant(counts)
         families[i] = bits
         if embed:
-            topic[i], meaning[i] = project(total, sums, embedding[i], fourier[i])
+            unit_vector(total, embedding[i])
+    if embed:
+        project_rows(embedding, chars, topic, meaning, fourier)
 
 
 class TextKernel:

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import int32, uint32, uint64
+from numba import uint32, uint64
 from safetensors.numpy import load_file
 
 from stillwatch.errors import ConfigError
@@ -207,39 +207,25 @@ def find_rows(  # type: ignore[no-untyped-def]
             table[slot] = 0
         used[0] = FIXED
     for k in range(count):
-        if pieces[k, 2] == 0:
-            continue
-        key = pieces[k, 0]
-        slot = key & mask
+        key, size = pieces[k, 0], pieces[k, 2]
         tag = key & ~low
-        while table[slot] != 0 and table[slot] & ~low != tag:
+        slot = key & mask
+        entry = table[slot]
+        if size == 0 or (entry != 0 and entry & ~low == tag):  # one branch, nearly always taken
+            pieces[k, 0] = key if size == 0 else entry & low
+            continue
+        while entry != 0 and entry & ~low != tag:
             slot = (slot + uint64(1)) & mask
-        if table[slot] == 0:
-            row = used[0]
-            used[0] += 1
-            table[slot] = tag | uint64(row)
-            size = np.int64(pieces[k, 2])
+            entry = table[slot]
+        if entry == 0:
+            entry = tag | uint64(used[0])
+            table[slot] = entry
             piece_vector(
-                data, np.int64(pieces[k, 1]), size & 255, size > 255,
-                characters, merges, vectors, tokens, ranks, rows[row],
+                data, np.int64(pieces[k, 1]), np.int64(size) & 255, size > 255,
+                characters, merges, vectors, tokens, ranks, rows[used[0]],
             )  # fmt: skip
-        pieces[k, 0] = table[slot] & low
-
-
-@kernel
-def add_vectors(pieces, count, rows, total):  # type: ignore[no-untyped-def]
-    """Add the rows that ``find_rows`` named to ``total`` i32 (DIM,)."""
-    even = count & ~3  # four rows at a time: fewer loads and stores of the total
-    for k in range(0, even, 4):
-        a, b, c, e = pieces[k, 0], pieces[k + 1, 0], pieces[k + 2, 0], pieces[k + 3, 0]
-        for d in range(DIM):
-            total[d] += (int32(rows[a, d]) + int32(rows[b, d])) + (
-                int32(rows[c, d]) + int32(rows[e, d])
-            )
-    for k in range(even, count):
-        a = pieces[k, 0]
-        for d in range(DIM):
-            total[d] += rows[a, d]
+            used[0] += 1
+        pieces[k, 0] = entry & low
 
 
 class WordVectors:

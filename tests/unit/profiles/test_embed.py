@@ -2,13 +2,33 @@ from itertools import pairwise
 
 import numpy as np
 
-from stillwatch.profiles.embed import BANDWIDTH, DIM, FEATURES, FOURIER_UNIT, SUMS, project
+from stillwatch.profiles.embed import (
+    BANDWIDTH,
+    DIM,
+    FEATURES,
+    FOURIER_UNIT,
+    project_rows,
+    unit_vector,
+)
+
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def projected_rows(totals: np.ndarray, sizes: np.ndarray | None = None) -> Rows:
+    n = len(totals)
+    units = np.zeros((n, DIM), dtype=np.float32)
+    for total, unit in zip(totals, units, strict=True):
+        unit_vector(total, unit)
+    topics, meanings = np.zeros(n, dtype=np.uint16), np.zeros(n, dtype=np.uint64)
+    fourier = np.zeros((n, FEATURES), dtype=np.int16)
+    sizes = np.ones(n, dtype=np.int32) if sizes is None else sizes
+    project_rows(units, sizes, topics, meanings, fourier)
+    return units, fourier, topics, meanings
 
 
 def projected(total: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    unit, fourier = np.zeros(DIM, dtype=np.float32), np.zeros(FEATURES, dtype=np.int16)
-    topic, _ = project(total, np.zeros(SUMS, dtype=np.float32), unit, fourier)
-    return unit, fourier / FOURIER_UNIT, int(topic)
+    units, fourier, topics, _ = projected_rows(total[None])
+    return units[0], fourier[0] / FOURIER_UNIT, int(topics[0])
 
 
 def sums(n: int, seed: int = 3) -> np.ndarray:
@@ -59,3 +79,25 @@ def test_topics_are_shared_by_near_prompts_only() -> None:
     assert np.mean(distance) < 0.5
     assert 7 < np.mean(strangers) < 9
     assert 48 < len({code & 63 for code in codes}) <= 64
+
+
+def test_a_row_does_not_depend_on_its_neighbours() -> None:
+    totals = sums(11)
+    together = projected_rows(totals)
+    for i, total in enumerate(totals):
+        for column, alone in zip(together, projected_rows(total[None]), strict=True):
+            assert np.array_equal(column[i], alone[0])
+
+
+def test_rows_without_text_are_left_alone() -> None:
+    _, fourier, topics, meanings = projected_rows(sums(6), np.array([3, 0, 1, 0, 0, 9]))
+    assert [bool(row.any()) for row in fourier] == [True, False, True, False, False, True]
+    assert (topics[[1, 3, 4]] == 0).all()
+    assert (meanings[[1, 3, 4]] == 0).all()
+
+
+def test_meanings_are_shared_by_near_prompts_only() -> None:
+    near, far = sums(2)
+    _, _, _, (a, b, c) = projected_rows(np.array([near, near + far // 50, far]))
+    assert (int(a) ^ int(b)).bit_count() < 4
+    assert 20 < (int(a) ^ int(c)).bit_count() < 44

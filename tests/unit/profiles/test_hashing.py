@@ -1,15 +1,12 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from numba import njit
 
 from stillwatch.profiles.hashing import (
-    count_below,
     hash_bytes,
     hash_strings,
-    letter_mask,
     load_bytes,
     mix64,
 )
@@ -71,27 +68,3 @@ def test_loading_stays_inside_the_array(count: int) -> None:
 def test_mix64_is_splitmix64() -> None:
     # First output of SplitMix64 seeded with 0 (Vigna's reference implementation).
     assert int(mix64(np.uint64(0x9E3779B97F4A7C15))) == 0xE220A8397B1DCDAF
-
-
-@given(st.lists(st.integers(0, 2**32 - 1), min_size=16, max_size=16), st.integers(0, 2**32 - 1))
-@settings(deadline=None)  # the first example compiles
-def test_counting_what_is_below(numbers: list[int], bound: int) -> None:
-    values = np.array([bound, *numbers], dtype=np.uint32)
-    assert below_from_one(values, np.uint32(bound)) == sum(n < bound for n in numbers)
-
-
-@given(st.binary(min_size=70, max_size=70))
-@settings(deadline=None)  # the first example compiles
-def test_letters_of_sixty_four_bytes(data: bytes) -> None:
-    mask = int(letters_from_six(np.frombuffer(data, dtype=np.uint8)))
-    assert [mask >> j & 1 for j in range(64)] == [bytes([b]).isalpha() for b in data[6:]]
-
-
-@njit
-def below_from_one(values: np.ndarray, bound: np.uint32) -> int:
-    return int(count_below(values, 1, bound))
-
-
-@njit
-def letters_from_six(data: np.ndarray) -> int:
-    return letter_mask(data, 6)  # type: ignore[no-any-return]
