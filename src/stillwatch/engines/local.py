@@ -17,7 +17,7 @@ import pyarrow as pa
 from stillwatch.profiles.phrases import FamilyTable
 from stillwatch.profiles.requests import requests
 from stillwatch.profiles.table import ProfileTable
-from stillwatch.profiles.text import TextKernel
+from stillwatch.profiles.text import TextFeatures, TextKernel
 from stillwatch.profiles.words import WordVectors
 
 SLICE = 16_384
@@ -54,9 +54,10 @@ class LocalEngine:
             kernel = getattr(local, "kernel", None)
             if kernel is None:
                 kernel = local.kernel = TextKernel(self.families, WordVectors())
+                local.room = TextFeatures.zeros(SLICE)
             for start in range(0, batch.num_rows, SLICE):
                 part = batch.slice(start, SLICE)
-                text = kernel.features(part.column("prompt"))
+                text = kernel.features(part.column("prompt"), local.room)
                 columns = requests(part)
                 with lock:
                     into.add(part, columns, text)

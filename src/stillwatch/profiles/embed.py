@@ -104,7 +104,7 @@ def project_rows(units, sizes, topics, meanings, fourier) -> None:  # type: igno
     """Topic codes, signs and Fourier features of n unit vectors f32 (n, DIM), into the last three.
 
     ``topics`` u16 (n,), ``meanings`` u64 (n,): the signs of the frequencies' projections (both 0
-    for a zero vector); ``fourier`` i16 (n, FEATURES). Rows of which ``sizes`` is 0 are left alone.
+    for a zero vector); ``fourier`` i16 (n, FEATURES). Rows of which ``sizes`` is 0 are all 0.
     Rows are projected four at a time, so that the projections are fetched once for all four.
     """
     sums = np.empty((_ROWS, _SUMS), dtype=np.float32)
@@ -119,6 +119,8 @@ def project_rows(units, sizes, topics, meanings, fourier) -> None:  # type: igno
         for r in range(rows):
             i = start + r
             if sizes[i] == 0:
+                fourier[i] = 0
+                meanings[i] = topics[i] = 0
                 continue
             _waves(sums[r], fourier[i])
             meanings[i] = signs(sums[r], 0)

@@ -16,7 +16,7 @@ Rules
 (True, [2, 2, 0])
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -124,6 +124,10 @@ class TextFeatures:
             fourier=np.zeros((n, FEATURES), np.int16),
         )
 
+    def first(self, n: int) -> "TextFeatures":
+        """A view of the first ``n`` rows."""
+        return TextFeatures(*(getattr(self, field.name)[:n] for field in fields(self)))
+
 
 @kernel
 def _dominant(counts):  # type: ignore[no-untyped-def]
@@ -158,8 +162,7 @@ def _measure(  # type: ignore[no-untyped-def]
     total = np.empty(DIM, dtype=np.int64)
     for i in range(offsets.size - 1):
         stop = offsets[i + 1]
-        if stop <= offsets[i]:
-            continue
+        prompt[i] = template[i] = closing[i] = 0
         state[:] = 0
         state[POSITION] = offsets[i]
         state[PENDING] = 1  # the model puts a space before the first word
@@ -198,7 +201,7 @@ def _measure(  # type: ignore[no-untyped-def]
             closing[i] = closing_hash(slots, seen_masked)
         words_n[i] = seen
         chars[i] = counts[CHARS]
-        lines[i] = counts[LINES] + 1
+        lines[i] = counts[LINES] + 1 if stop > offsets[i] else 0
         digits[i] = counts[DIGITS]
         symbols[i] = counts[SYMBOLS]
         script[i] = _dominant(counts)
@@ -216,10 +219,16 @@ class TextKernel:
         self._families = families
         self._vectors = vectors
 
-    def features(self, prompts: pa.StringArray | pa.LargeStringArray) -> TextFeatures:
-        """Features of each prompt; nulls count as empty, slices are fine."""
+    def features(
+        self, prompts: pa.StringArray | pa.LargeStringArray, room: TextFeatures | None = None
+    ) -> TextFeatures:
+        """Features of each prompt; nulls count as empty, slices are fine.
+
+        With ``room`` of at least as many rows the result is a view of it: who measures batch
+        after batch need not ask the system for cleared memory each time.
+        """
         data, offsets = string_buffers(prompts)
-        out = TextFeatures.zeros(len(prompts))
+        out = TextFeatures.zeros(len(prompts)) if room is None else room.first(len(prompts))
         characters = character_tables()
         families = self._families
         vectors = self._vectors

@@ -89,7 +89,7 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
             assert np.array_equal(column[i], alone[0])
 
 
-def test_rows_without_text_are_left_alone() -> None:
+def test_rows_without_text_are_zero() -> None:
     _, fourier, topics, meanings = projected_rows(sums(6), np.array([3, 0, 1, 0, 0, 9]))
     assert [bool(row.any()) for row in fourier] == [True, False, True, False, False, True]
     assert (topics[[1, 3, 4]] == 0).all()

@@ -80,6 +80,13 @@ def test_null_and_empty_are_all_zero() -> None:
         assert (values == (PADDING if field.name == "shingles" else 0)).all(), field.name
 
 
+def test_nothing_is_left_of_the_batch_before_in_a_room() -> None:
+    room = TextFeatures.zeros(4)
+    KERNEL.features(pa.array(["Translate 3 of these, please!\n" * 9] * 4), room)
+    again = KERNEL.features(pa.array(["", None, "one two"], pa.string()), room)
+    assert rows(again) == rows(measure("", None, "one two"))
+
+
 def test_empty_batches() -> None:
     assert measure().prompt.size == 0
     assert KERNEL.features(pa.array(["a", "b"]).slice(1, 0)).embedding.shape == (0, DIM)
