@@ -11,7 +11,7 @@ help:            ## what there is
 .venv/.ready: pyproject.toml uv.lock
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	test -x $(UV) || .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
-	$(UV) sync --frozen --quiet --inexact
+	$(UV) sync --frozen --quiet --inexact --compile-bytecode
 	touch $@
 
 setup: .venv/.ready  ## the environment, from the lock file
