@@ -71,6 +71,7 @@ def summarise(
             mapping=config.mapping,
             columns=READ,
             batch_rows=SLICE,
+            encoded=True,
             bad_row_limit=config.bad_row_limit,
         )
         with Quarantine(quarantine) as bin_:

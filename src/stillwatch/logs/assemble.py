@@ -14,9 +14,9 @@ from pyarrow import types as at
 
 from stillwatch.domain.tables import Column
 from stillwatch.logs.clock import clocked
-from stillwatch.logs.columns import canonical
+from stillwatch.logs.columns import canonical, longest
 from stillwatch.logs.interface import Reading
-from stillwatch.logs.schema import ARROW_TYPES, schema_of
+from stillwatch.logs.schema import ARROW_TYPES, REPEATING
 
 LONG_TEXTS: Final = frozenset({"prompt", "system_prompt", "response"})
 """Columns that are cut when too long; every other text becomes null."""
@@ -38,37 +38,69 @@ def assemble(
     ``columns`` maps canonical names to arrays of length ``rows`` and of any type; a name that
     is missing becomes a column of nulls.
     """
-    arrays: list[pa.Array] = []
-    for column in reading.wanted:
-        given = columns.get(column.name)
-        if given is None:
-            arrays.append(pa.nulls(rows, ARROW_TYPES[column.type]))
-            continue
-        if column.name == "timestamp":
-            given = clocked(given, reading.options.mapping)
-        array, bad = canonical(given, column)
-        if at.is_string(array.type):
-            array, over = _bounded(array, column, reading)
-            bad += over
-        if bad and not column.required:
-            reading.tally.cells[column.name] += bad
-        arrays.append(array)
-    batch = pa.RecordBatch.from_arrays(arrays, schema=schema_of(reading.wanted))
+    arrays = [
+        _assembled(reading, column, columns.get(column.name), rows) for column in reading.wanted
+    ]
+    batch = pa.RecordBatch.from_arrays(arrays, [column.name for column in reading.wanted])
     batch = _refuse(reading, batch, columns, place)
     reading.tally.good += batch.num_rows
     return batch
 
 
+def _assembled(reading: Reading, column: Column, given: Cells, rows: int) -> pa.Array:
+    if given is None:
+        return pa.nulls(rows, ARROW_TYPES[column.type])
+    if column.name == "timestamp":
+        given = clocked(given, reading.options.mapping)
+    if (
+        reading.options.encoded
+        and column.name in REPEATING
+        and isinstance(given, pa.DictionaryArray)
+    ):
+        encoded = _encoded(given, column, reading)
+        if encoded is not None:
+            return encoded
+    array, bad = canonical(given, column)
+    if at.is_string(array.type):
+        array, over = _bounded(array, column, reading)
+        bad += over
+    if bad and not column.required:
+        reading.tally.cells[column.name] += bad
+    return array
+
+
+def _encoded(
+    given: pa.DictionaryArray, column: Column, reading: Reading
+) -> pa.DictionaryArray | None:
+    """Check the values of a dictionary instead of the rows; ``None`` if they must be looked at.
+
+    A dictionary may hold values that no row has, so what is amiss in it need not be amiss in a
+    row: it is then decoded like any other column, and so is one that is longer than its column.
+    """
+    if len(given.dictionary) > len(given):
+        return None
+    values, bad = canonical(given.dictionary, column)
+    sound = not bad and not values.null_count and longest(values) <= _most(column, reading)
+    if not sound or (column.required and pc.min(pc.binary_length(values)).as_py() == 0):
+        return None
+    return pa.DictionaryArray.from_arrays(given.indices.cast(pa.int32()), values)
+
+
+def _most(column: Column, reading: Reading) -> int:
+    limits = reading.options.limits
+    return limits.text_bytes if column.name in LONG_TEXTS else limits.field_bytes
+
+
 def _bounded(array: pa.Array, column: Column, reading: Reading) -> tuple[pa.Array, int]:
     """Keep text within the limits: cut if it is long text, else null; returns values nulled."""
-    limits = reading.options.limits
-    most = limits.text_bytes if column.name in LONG_TEXTS else limits.field_bytes
-    lengths = pc.binary_length(array)
-    longest = pc.max(lengths).as_py()
-    if longest is None or longest <= most:
+    most = _most(column, reading)
+    if longest(array) <= most:
         return array, 0
+    lengths = pc.binary_length(array)
     over = pc.fill_null(pc.greater(lengths, most), False)
     count = pc.sum(over).as_py()
+    if not count:  # long bytes under a null
+        return array, 0
     if column.name not in LONG_TEXTS:
         return pc.if_else(over, None, array), count
     reading.tally.cut[column.name] += count
@@ -101,7 +133,7 @@ def _refuse(
 
 def _lacking(array: pa.Array, column: Column) -> list[int]:
     missing = pc.is_null(array) if array.null_count else None
-    if column.name not in MAY_BE_EMPTY:
+    if column.name not in MAY_BE_EMPTY and not at.is_dictionary(array.type):
         lengths = pc.binary_length(array)
         if pc.min(lengths).as_py() == 0:
             empty = pc.fill_null(pc.equal(lengths, 0), False)

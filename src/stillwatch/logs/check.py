@@ -61,7 +61,7 @@ def check_logs(
     paths: Sequence[str | Path], options: ReadOptions, quarantine: Quarantine
 ) -> LogSummary:
     """Read everything and sum up; raises only what ``open_logs`` raises."""
-    log = open_logs(paths, replace(options, bad_row_limit=1.0), quarantine)
+    log = open_logs(paths, replace(options, bad_row_limit=1.0, encoded=True), quarantine)
     filled: dict[str, int] = {}
     moments: list[datetime] = []
     accounts: set[str] = set()

@@ -40,6 +40,9 @@ class ReadOptions:
     """Columns to read, ``None`` for all; the required ones are always read."""
     batch_rows: int = 65536
     """Most rows in a batch."""
+    encoded: bool = False
+    """Whether texts that repeat may come as dictionaries (``schema.REPEATING``), where the file
+    has them so: as cheap as a number. Their values are as sound as strings; some may be unused."""
     bad_row_limit: float = 0.01
     """Share of quarantined rows above which reading fails (0 to 1)."""
     limits: Limits = field(default_factory=Limits)

@@ -45,5 +45,9 @@ ACCOUNTS_SCHEMA: Final[pa.Schema] = schema_of(ACCOUNTS)
 LABELS_SCHEMA: Final[pa.Schema] = schema_of(LABELS)
 EVENT_COLUMNS: Final[dict[str, Column]] = {column.name: column for column in EVENTS}
 REQUIRED: Final[frozenset[str]] = frozenset(column.name for column in EVENTS if column.required)
+REPEATING: Final[frozenset[str]] = frozenset(
+    column.name for column in EVENTS if column.type == "string"
+) - {"event_id", "account_id", "prompt", "response"}
+"""Texts that many rows share; only they may come as dictionaries."""
 ENOUGH: Final = 3
 """So many of the required names tell a canonical file; what is missing is then said by name."""

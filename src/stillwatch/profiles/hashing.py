@@ -19,6 +19,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types, uint64
 from numba.extending import intrinsic
 
+from stillwatch.profiles.cells import present, spread
+
 _intrinsic: Any = intrinsic  # numba's types do not know that it fills in the first argument
 
 
@@ -124,10 +126,17 @@ def string_buffers(array: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[
 
     A null has no bytes. Raises ``TypeError`` for an array that does not hold strings.
     """
+    _require_text(array)
+    return _buffers(pc.fill_null(array, "") if array.null_count else array)
+
+
+def _require_text(array: pa.Array) -> None:
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         raise TypeError(f"expected a string array, not {array.type}")
-    if array.null_count:  # the bytes under a null are undefined
-        array = pc.fill_null(array, "")
+
+
+def _buffers(array: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Bytes and offsets as they are: under a null are any bytes."""
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
     _, offsets, data = array.buffers()
     if offsets is None or not len(array):
@@ -140,8 +149,9 @@ def string_buffers(array: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[
 def hash_strings(array: pa.Array) -> npt.NDArray[np.uint64]:
     """Hash of each string, shape (n,); 0 for null and for the empty string."""
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    data, offsets = string_buffers(array)
+        return spread(hash_strings(array.dictionary), array)
+    _require_text(array)
+    data, offsets = _buffers(array)
     out = np.zeros(len(array), dtype=np.uint64)
     _hash_rows(data, offsets, out)
-    return out
+    return out * present(array) if array.null_count else out

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from stillwatch.profiles.cells import spread
 from stillwatch.profiles.hashing import hash_bytes, mix64, string_buffers
 
 
@@ -124,6 +125,8 @@ def _network_hashes(data: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> N
 
 def hash_networks(addresses: pa.Array) -> npt.NDArray[np.uint64]:
     """Hash of the address block of each address, shape (n,); 0 where null or empty."""
+    if pa.types.is_dictionary(addresses.type):
+        return spread(hash_networks(addresses.dictionary), addresses)
     data, offsets = string_buffers(addresses)
     out = np.zeros(len(addresses), dtype=np.uint64)
     _network_hashes(data, offsets, out)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from stillwatch.profiles.fields import EMPTY, PROFILE, identity
 from stillwatch.profiles.fold import fold
 from stillwatch.profiles.hashing import string_buffers
+from stillwatch.profiles.index import Index
 from stillwatch.profiles.merge import Profiles, as_bytes, empty, merge
 from stillwatch.profiles.requests import Requests
 from stillwatch.profiles.room import Room
@@ -40,7 +41,7 @@ class ProfileTable:
         self.account_ids: list[str] = []
         self.model_names: dict[int, str] = {}
         """Model names by hash."""
-        self._rows: dict[str, int] = {}
+        self._index = Index()
         self._records = Room(PROFILE, _START)
         self._limits: npt.NDArray[np.uint64] = np.empty((_START, LIMITS), dtype=np.uint64)
         self._open = False  # samples are in no order, see ``sample``
@@ -112,20 +113,16 @@ class ProfileTable:
         raw = self.profiles.view(np.uint8).reshape(len(self), PROFILE.itemsize)
         _permute(raw, np.array(order, dtype=np.int64))
         self.account_ids = [self.account_ids[row] for row in order]
-        self._rows = {name: row for row, name in enumerate(self.account_ids)}
+        self._index = Index()
+        self._index.rows(pa.array(self.account_ids, pa.string()))
 
     def rows(self, account_ids: pa.Array) -> npt.NDArray[np.int64]:
         """Row of each id, shape (n,); ids not seen before get an identity profile."""
-        encoded = pc.dictionary_encode(account_ids)
-        index = self._rows
-        before = len(index)
-        names = encoded.dictionary.to_pylist()
-        found = [index.setdefault(name, len(index)) for name in names]
-        if len(index) > before:
-            fresh = (name for name, row in zip(names, found, strict=True) if row >= before)
-            self.account_ids.extend(fresh)
-            self._reserve(len(index), before)
-        rows: npt.NDArray[np.int64] = np.array(found, dtype=np.int64)[encoded.indices.to_numpy()]
+        before = len(self)
+        rows = self._index.rows(account_ids)
+        if len(self._index) > before:
+            self.account_ids.extend(self._index.names(before))
+            self._reserve(len(self), before)
         return rows
 
     def _reserve(self, n: int, used: int) -> None:
@@ -152,9 +149,10 @@ class ProfileTable:
             list(pool.map(block, range(0, len(self), _BLOCK)))
 
     def _remember_models(self, models: pa.Array, requests: Requests) -> None:
-        hashes, first = np.unique(requests.hashes[:, 0], return_index=True)
-        for key, row in zip(hashes.tolist(), first.tolist(), strict=True):
+        hashes = requests.hashes[:, 0]
+        for key in pc.unique(pa.array(hashes)).to_pylist():
             if key and key not in self.model_names:
+                row = int(np.argmax(hashes == np.uint64(key)))
                 self.model_names[key] = models[row].as_py()
 
 

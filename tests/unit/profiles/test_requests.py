@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stillwatch.domain.tables import EVENTS
 from stillwatch.profiles.fields import MARKS, OBSERVED
@@ -122,3 +124,51 @@ def test_a_slice_is_its_rows() -> None:
     whole, part = requests(batch(rows)), requests(batch(rows).slice(3, 4))
     for field in ("keys", "times", "observed", "marks", "hashes", "tokens"):
         assert (getattr(whole, field)[3:7] == getattr(part, field)).all()
+
+
+FIELDS = ("keys", "times", "observed", "marks", "hashes", "tokens", "styles")
+TEXTS = tuple(name for name, value in FULL.items() if isinstance(value, str))
+
+
+def encoded(whole: pa.RecordBatch, unused: str | None = "json batch length") -> pa.RecordBatch:
+    """The same rows with their texts as dictionaries, which hold a value that no row uses."""
+    for name in (*TEXTS, "model"):
+        at = whole.schema.get_field_index(name)
+        array = whole.column(at).dictionary_encode()
+        values = pa.concat_arrays([array.dictionary, pa.array([unused], pa.string())])
+        array = pa.DictionaryArray.from_arrays(array.indices, values)
+        whole = whole.set_column(at, name, array)
+    return whole
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                name: st.none() | st.sampled_from([FULL[name], "", "chat", "ünder", "json"])
+                for name in TEXTS
+            }
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(0, 11),
+    st.sampled_from([None, "json", "batch"]),
+)
+def test_dictionaries_are_their_rows(
+    values: list[dict[str, Any]], start: int, unused: str | None
+) -> None:
+    whole = batch([event(i, **{**FULL, **row}) for i, row in enumerate(values)])
+    plain, other = requests(whole.slice(start)), requests(encoded(whole, unused).slice(start))
+    for field in FIELDS:
+        assert (getattr(plain, field) == getattr(other, field)).all(), field
+        assert getattr(plain, field).dtype == getattr(other, field).dtype
+
+
+def test_settings_are_told_apart_and_null_is_none_of_them() -> None:
+    values = [
+        {}, {"stream": True}, {"stream": False}, {"max_tokens": 0}, {"max_tokens": 1},
+        {"temperature": 0.0}, {"temperature": 0.001}, {"temperature": 3e38}, {"operation": "chat"},
+    ]  # fmt: skip
+    assert np.unique(of(*values).styles).size == len(values)
+    assert of({"top_p": 0.7}).styles == of({"top_p": 0.70001}).styles
