@@ -192,6 +192,6 @@ def _unity(codes, account, k, bits, mixed):  # type: ignore[no-untyped-def]
     return -np.log(max(share, _ALIKE) + 2 * _ALIKE)
 
 
-def between_accounts(unity: float) -> float:
+def between_accounts(unity: npt.ArrayLike) -> Floats:
     """Share of the variance that lies between accounts, from a unity; not below 0."""
-    return max(0.0, float(np.exp(-unity)) - 3 * _ALIKE)
+    return np.asarray(np.maximum(0.0, np.exp(-np.asarray(unity)) - 3 * _ALIKE))
