@@ -105,12 +105,11 @@ def occurrences(keys):  # type: ignore[no-untyped-def]
     slots = 1024
     while slots < 2 * keys.size:
         slots *= 2
-    shift = uint64(64 - int(np.log2(slots)))
     count = np.zeros(slots, np.int32)
     table = np.empty(slots, keys.dtype)
     place = np.empty(keys.size, np.int32)
     for i in range(keys.size):
-        at = np.int64(mix64(keys[i]) >> shift)
+        at = np.int64(mix64(keys[i])) & (slots - 1)
         while count[at] and table[at] != keys[i]:
             at = (at + 1) & (slots - 1)
         table[at] = keys[i]
