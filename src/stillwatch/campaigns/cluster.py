@@ -4,6 +4,8 @@ Components chain: A is like B, B is like C. Leiden (Traag et al. 2019, networkit
 implementation) cuts such chains where links are thin.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +22,6 @@ LEVELS: tuple[tuple[str, float], ...] = (
 """Measures of likeness, and values of them, at which clusters are proposed."""
 
 _LARGE = 8  # components up to this size are left whole
-_SEED = 1
 _HELD = 2  # common shingles that a member holds
 
 
@@ -53,18 +54,22 @@ def propose(streams: Streams, links: Links, least: int) -> list[Ints]:
     phrases, a strict one cuts a campaign whose wording varies. Overlapping proposals are settled
     by their tests.
     """
-    proposed: dict[bytes, Ints] = {}
-    for measure, value in LEVELS:
+
+    def level(measure: str, value: float) -> Ints:
         weight = getattr(links, measure)
         kept = weight >= value
-        labels = cluster(len(streams), links.left[kept], links.right[kept], weight[kept], least)
-        order = np.argsort(labels, kind="stable")
-        bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
-        for start, stop in pairwise(bounds.tolist()):
-            members = np.sort(order[start:stop])
-            members = members[agreement(streams, members) >= _HELD]  # no chains: one scaffold
-            if np.unique(streams.owner[members]).size >= least:
-                proposed.setdefault(members.tobytes(), members)
+        return cluster(len(streams), links.left[kept], links.right[kept], weight[kept], least)
+
+    proposed: dict[bytes, Ints] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # networkit clusters without the GIL
+        for labels in pool.map(level, *zip(*LEVELS, strict=True)):
+            order = np.argsort(labels, kind="stable")
+            bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
+            for start, stop in pairwise(bounds.tolist()):
+                members = order[start:stop]
+                members = members[agreement(streams, members) >= _HELD]  # no chains: one scaffold
+                if np.unique(streams.owner[members]).size >= least:
+                    proposed.setdefault(members.tobytes(), members)
     return list(proposed.values())
 
 
@@ -85,8 +90,7 @@ def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints
 def _leiden(n: int, left: Ints, right: Ints, weight: Floats, inside: npt.NDArray[np.bool_]) -> Ints:
     import networkit as nk  # noqa: PLC0415  0.7 s that a run can spend beside other work
 
-    nk.setSeed(_SEED, useThreadId=False)
-    nk.setNumberOfThreads(1)  # parallel moves would depend on timing
+    nk.setNumberOfThreads(1)  # of this thread's: parallel moves would depend on timing
     chosen = inside[left]
     pairs = (left[chosen].astype(np.uint64), right[chosen].astype(np.uint64))
     graph = nk.GraphFromCoo((weight[chosen], pairs), n=n, weighted=True)
