@@ -5,6 +5,7 @@ implementation) cuts such chains where links are thin.
 """
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -47,30 +48,38 @@ def _components(n, left, right):  # type: ignore[no-untyped-def]
     return parent
 
 
-def propose(streams: Streams, links: Links, least: int) -> list[Ints]:
-    """Groups of streams that at least ``least`` accounts own, at every level, each once.
+def propose(streams: Streams, links: Links, least: int) -> Iterator[list[Ints]]:
+    """Groups of streams that at least ``least`` accounts own, level by level, each once.
 
     One strength of likeness does not fit all: a loose level joins campaigns whose scaffolds share
     phrases, a strict one cuts a campaign whose wording varies. Overlapping proposals are settled
-    by their tests.
+    by their tests. Later levels are clustered while the caller looks at earlier ones.
     """
 
-    def level(measure: str, value: float) -> Ints:
+    def labels_at(measure: str, value: float) -> Ints:
         weight = getattr(links, measure)
         kept = weight >= value
         return cluster(len(streams), links.left[kept], links.right[kept], weight[kept], least)
 
-    proposed: dict[bytes, Ints] = {}
+    known: set[bytes] = set()
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # networkit clusters without the GIL
-        for labels in pool.map(level, *zip(*LEVELS, strict=True)):
-            order = np.argsort(labels, kind="stable")
-            bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
-            for start, stop in pairwise(bounds.tolist()):
-                members = order[start:stop]
-                members = members[agreement(streams, members) >= _HELD]  # no chains: one scaffold
-                if np.unique(streams.owner[members]).size >= least:
-                    proposed.setdefault(members.tobytes(), members)
-    return list(proposed.values())
+        for labels in pool.map(labels_at, *zip(*LEVELS, strict=True)):
+            fresh = []
+            for members in _members(labels):
+                # no chains: one scaffold
+                group = members[agreement(streams, members) >= _HELD]
+                enough = np.unique(streams.owner[group]).size >= least
+                if enough and group.tobytes() not in known:
+                    known.add(group.tobytes())
+                    fresh.append(group)
+            yield fresh
+
+
+def _members(labels: Ints) -> list[Ints]:
+    """Streams of each cluster, ascending."""
+    order = np.argsort(labels, kind="stable")
+    bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
+    return [order[start:stop] for start, stop in pairwise(bounds.tolist())]
 
 
 def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints:

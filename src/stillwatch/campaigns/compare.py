@@ -58,18 +58,21 @@ def link(streams: Streams, usable: npt.NDArray[np.bool_]) -> Links:
     place[order] = np.arange(order.size)
     starts = np.searchsorted(row, np.arange(n + 1))
     row, key = row[order], key[order]
+    visit = np.argsort(weightiest, kind="stable")  # what is compared stays in the cache
 
     def block(start: int) -> tuple[npt.NDArray[np.generic], ...]:
         return tuple(
             _compare(
-                start, min(start + _BLOCK, n), starts, place, row, key, streams.owner,
+                visit[start : start + _BLOCK], starts, place, row, key, streams.owner,
                 streams.key_starts, streams.keys, weights, totals,
             )
         )  # fmt: skip
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(block, range(0, n, _BLOCK))) or [block(0)]
-    return Links(*(np.concatenate(part) for part in zip(*found, strict=True)))
+    left, right, overlap, likeness = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.argsort(left * n + right)
+    return Links(left[order], right[order], overlap[order], likeness[order])
 
 
 @njit(nogil=True, cache=True)
@@ -87,31 +90,31 @@ def _weightiest(starts, keys, weights):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _shared(a, b, starts, keys, weights):  # type: ignore[no-untyped-def]
-    """Weight that the skeletons of streams ``a`` and ``b`` share: walk two sorted lists."""
+    """Weight that the skeletons of streams ``a`` and ``b`` share: walk two sorted lists.
+
+    The steps are sums, not branches: which list is ahead cannot be foretold.
+    """
     i, j, total = starts[a], starts[b], 0.0
-    while i < starts[a + 1] and j < starts[b + 1]:
-        if keys[i] < keys[j]:
-            i += 1
-        elif keys[i] > keys[j]:
-            j += 1
-        else:
-            total += min(weights[i], weights[j])
-            i += 1
-            j += 1
+    i_stop, j_stop = starts[a + 1], starts[b + 1]
+    while i < i_stop and j < j_stop:
+        left, right = keys[i], keys[j]
+        total += min(weights[i], weights[j]) * (left == right)
+        i += left <= right
+        j += right <= left
     return total
 
 
 @njit(nogil=True, cache=True)
-def _compare(start, stop, openings, place, row, key, owner, starts, keys, weights, totals):  # type: ignore[no-untyped-def]
-    """Linked pairs whose lesser stream is one of ``start`` to ``stop``, in order."""
-    most = (openings[stop] - openings[start]) * 2 * _NEIGHBOURS
+def _compare(visit, openings, place, row, key, owner, starts, keys, weights, totals):  # type: ignore[no-untyped-def]
+    """Linked pairs whose lesser stream is one of ``visit``."""
+    most = (openings[visit + 1] - openings[visit]).sum() * 2 * _NEIGHBOURS
     left = np.empty(most, np.int64)
     right = np.empty_like(left)
     overlap = np.empty(most, np.float64)
     likeness = np.empty_like(overlap)
     met = np.full(totals.size, -1, np.int32)  # the stream with which each was compared last
     n = 0
-    for a in range(start, stop):
+    for a in visit:
         begin = n
         for at in place[openings[a] : openings[a + 1]]:
             for b in _neighbours(at, row, key):
@@ -119,9 +122,8 @@ def _compare(start, stop, openings, place, row, key, owner, starts, keys, weight
                     met[b] = a
                     right[n] = b
                     n += 1
-        candidates = np.sort(right[begin:n])
-        n = begin
-        for b in candidates:
+        met_n, n = n, begin
+        for b in right[begin:met_n]:  # what is linked takes the place of what was met
             shared = _shared(a, b, starts, keys, weights)
             contained = shared / min(totals[a], totals[b]) if shared > 0 else 0.0
             if shared >= _LEAST and contained >= _ALIKE:
