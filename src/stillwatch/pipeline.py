@@ -31,7 +31,7 @@ from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rule
 from stillwatch.profiles.requests import READ
 from stillwatch.profiles.store import is_profiles, merge_tables, read_profiles
 from stillwatch.profiles.table import ProfileTable
-from stillwatch.report import Result, read_result, write_result
+from stillwatch.report import Result, write_result
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the bytes read so far and the bytes in all."""
@@ -142,8 +142,7 @@ def detect(
     summary = _summary(read, judgement, records, config)
     seconds = time.monotonic() - started
     summary = replace(summary, notes=(*notes, *judgement.notes), seconds=seconds)
-    write_result(out, summary, rows, found, campaigns)
-    return read_result(out)
+    return write_result(out, summary, rows, found, campaigns)
 
 
 def check_writable(folder: Path) -> None:

@@ -4,6 +4,9 @@ Components chain: A is like B, B is like C. Leiden (Traag et al. 2019, networkit
 implementation) cuts such chains where links are thin.
 """
 
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +23,6 @@ LEVELS: tuple[tuple[str, float], ...] = (
 """Measures of likeness, and values of them, at which clusters are proposed."""
 
 _LARGE = 8  # components up to this size are left whole
-_SEED = 1
 _HELD = 2  # common shingles that a member holds
 
 
@@ -46,26 +48,38 @@ def _components(n, left, right):  # type: ignore[no-untyped-def]
     return parent
 
 
-def propose(streams: Streams, links: Links, least: int) -> list[Ints]:
-    """Groups of streams that at least ``least`` accounts own, at every level, each once.
+def propose(streams: Streams, links: Links, least: int) -> Iterator[list[Ints]]:
+    """Groups of streams that at least ``least`` accounts own, level by level, each once.
 
     One strength of likeness does not fit all: a loose level joins campaigns whose scaffolds share
     phrases, a strict one cuts a campaign whose wording varies. Overlapping proposals are settled
-    by their tests.
+    by their tests. Later levels are clustered while the caller looks at earlier ones.
     """
-    proposed: dict[bytes, Ints] = {}
-    for measure, value in LEVELS:
+
+    def labels_at(measure: str, value: float) -> Ints:
         weight = getattr(links, measure)
         kept = weight >= value
-        labels = cluster(len(streams), links.left[kept], links.right[kept], weight[kept], least)
-        order = np.argsort(labels, kind="stable")
-        bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
-        for start, stop in pairwise(bounds.tolist()):
-            members = np.sort(order[start:stop])
-            members = members[agreement(streams, members) >= _HELD]  # no chains: one scaffold
-            if np.unique(streams.owner[members]).size >= least:
-                proposed.setdefault(members.tobytes(), members)
-    return list(proposed.values())
+        return cluster(len(streams), links.left[kept], links.right[kept], weight[kept], least)
+
+    known: set[bytes] = set()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # networkit clusters without the GIL
+        for labels in pool.map(labels_at, *zip(*LEVELS, strict=True)):
+            fresh = []
+            for members in _members(labels):
+                # no chains: one scaffold
+                group = members[agreement(streams, members) >= _HELD]
+                enough = np.unique(streams.owner[group]).size >= least
+                if enough and group.tobytes() not in known:
+                    known.add(group.tobytes())
+                    fresh.append(group)
+            yield fresh
+
+
+def _members(labels: Ints) -> list[Ints]:
+    """Streams of each cluster, ascending."""
+    order = np.argsort(labels, kind="stable")
+    bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
+    return [order[start:stop] for start, stop in pairwise(bounds.tolist())]
 
 
 def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints:
@@ -85,8 +99,7 @@ def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints
 def _leiden(n: int, left: Ints, right: Ints, weight: Floats, inside: npt.NDArray[np.bool_]) -> Ints:
     import networkit as nk  # noqa: PLC0415  0.7 s that a run can spend beside other work
 
-    nk.setSeed(_SEED, useThreadId=False)
-    nk.setNumberOfThreads(1)  # parallel moves would depend on timing
+    nk.setNumberOfThreads(1)  # of this thread's: parallel moves would depend on timing
     chosen = inside[left]
     pairs = (left[chosen].astype(np.uint64), right[chosen].astype(np.uint64))
     graph = nk.GraphFromCoo((weight[chosen], pairs), n=n, weighted=True)

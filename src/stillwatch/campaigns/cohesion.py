@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, uint64
 
-from stillwatch.campaigns.streams import Ints, Streams, spans
+from stillwatch.campaigns.streams import Ints, Streams, occurrences, spans
 from stillwatch.profiles.estimators import sampled
 from stillwatch.profiles.hashing import mix64
 from stillwatch.profiles.merge import Profiles
@@ -72,10 +72,9 @@ class Core:
 
 def core(profiles: Profiles, streams: Streams, group: Ints) -> Core:
     """The scaffolded events of a group of streams, of its first ``_MEMBERS`` accounts."""
-    row, slot = streams.events(group)
-    owners = np.unique(row)[:_MEMBERS]
-    inside = row <= owners[-1]
-    row, slot = row[inside], slot[inside]
+    owner = streams.owner[group]
+    owners = np.unique(owner)[:_MEMBERS]
+    row, slot = streams.events(group[owner <= owners[-1]])
     account = np.searchsorted(owners, row)
     prompt = profiles["sample_prompt"][row, slot].astype(np.int64)
     _, first = np.unique(account << 32 | prompt, return_index=True)
@@ -90,19 +89,19 @@ def agreement(streams: Streams, group: Ints) -> Ints:
     sizes = streams.key_starts[group + 1] - streams.key_starts[group]
     at = spans(streams.key_starts[group], sizes)
     member = np.repeat(np.arange(group.size), sizes)
-    _, which, holders = np.unique(streams.keys[at], return_inverse=True, return_counts=True)
-    common = (holders >= _COMMON * group.size)[which]
+    common = occurrences(streams.keys[at]) >= _COMMON * group.size
     return np.bincount(member[common], minlength=group.size)
 
 
 def cohesion(profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int) -> Floats:
     """Facets of each group of streams, shape (len(groups), len(FACETS)); NaN where not observed."""
     out = np.full((len(groups), len(FACETS)), np.nan)
+    sizes = sampled(profiles)
     for number, group in enumerate(groups):
         events = core(profiles, streams, group)
         out[number, :2] = np.log(events.accounts), np.log(events.account.size / events.accounts)
         out[number, 2] = _exclusivity(streams, group)
-        out[number, 3:] = _facets(profiles, events, tactic_mask)
+        out[number, 3:] = _facets(profiles, events, sizes, tactic_mask)
     return out
 
 
@@ -113,14 +112,16 @@ def _exclusivity(streams: Streams, group: Ints) -> float:
     """
     sizes = streams.key_starts[group + 1] - streams.key_starts[group]
     at = spans(streams.key_starts[group], sizes)
-    _, first, inside = np.unique(streams.keys[at], return_index=True, return_counts=True)
+    inside = occurrences(streams.keys[at])
     common = inside >= _COMMON * group.size
     if not common.any():
         return float("nan")
-    return float(np.log((inside[common] / streams.holders[at[first[common]]]).mean()))
+    at, inside = at[common], inside[common]
+    _, first = np.unique(streams.keys[at], return_index=True)
+    return float(np.log((inside[first] / streams.holders[at[first]]).mean()))
 
 
-def _facets(profiles: Profiles, events: Core, tactic_mask: int) -> tuple[float, ...]:
+def _facets(profiles: Profiles, events: Core, sizes: Ints, tactic_mask: int) -> tuple[float, ...]:
     def of(field: str) -> npt.NDArray[np.generic]:
         return np.asarray(profiles[field][events.row, events.slot])
 
@@ -140,7 +141,7 @@ def _facets(profiles: Profiles, events: Core, tactic_mask: int) -> tuple[float, 
         _unity(systems, account, k, 24, True) if systems.any() else np.nan,
         float(np.log(np.unique(styles, return_counts=True)[1].max() / n)),
         float(np.bitwise_count(families).mean()),
-        -_variation(profiles, events, k),
+        -_variation(profiles, events, sizes),
         float(np.log1p(of("sample_words").astype(np.float64)).mean()),
         float(np.log1p(answers[answers >= 0]).mean()) if (answers >= 0).any() else np.nan,
     )
@@ -151,10 +152,10 @@ def _overlap(prompt: Ints) -> float:
     return float((holders[where] > 1).mean())
 
 
-def _variation(profiles: Profiles, events: Core, k: int) -> float:
+def _variation(profiles: Profiles, events: Core, sizes: Ints) -> float:
     """Coefficient of variation of the accounts' scaffolded volume, scaled up from the samples."""
-    rows = np.unique(events.row)
-    share = np.bincount(events.account, minlength=k) / sampled(profiles[rows])
+    rows = events.row[np.diff(events.account, prepend=-1) > 0]
+    share = np.bincount(events.account, minlength=rows.size) / sizes[rows]
     volume = share * profiles["events"][rows]
     return float(volume.std() / volume.mean())
 
@@ -167,13 +168,18 @@ def _unity(codes, account, k, bits, mixed):  # type: ignore[no-untyped-def]
     below ``_ALIKE`` are not told apart: samples are too small for it.
     """
     n = account.size
-    sums = np.zeros((k, bits))
+    signs = np.zeros((k, bits), np.int32)
     counts = np.zeros(k)
     for i in range(n):
         code = mix64(codes[i]) if mixed else codes[i]
         counts[account[i]] += 1
+        own_signs = signs[account[i]]
         for b in range(bits):
-            sums[account[i], b] += 1.0 if (code >> uint64(b)) & uint64(1) else -1.0
+            own_signs[b] += np.int32((code >> uint64(b)) & uint64(1))
+    sums = np.empty((k, bits))
+    for a in range(k):
+        for b in range(bits):
+            sums[a, b] = 2 * signs[a, b] - counts[a]
     own = whole = squares = 0.0
     for a in range(k):
         squares += counts[a] * counts[a]
@@ -192,6 +198,6 @@ def _unity(codes, account, k, bits, mixed):  # type: ignore[no-untyped-def]
     return -np.log(max(share, _ALIKE) + 2 * _ALIKE)
 
 
-def between_accounts(unity: float) -> float:
+def between_accounts(unity: npt.ArrayLike) -> Floats:
     """Share of the variance that lies between accounts, from a unity; not below 0."""
-    return max(0.0, float(np.exp(-unity)) - 3 * _ALIKE)
+    return np.asarray(np.maximum(0.0, np.exp(-np.asarray(unity)) - 3 * _ALIKE))

@@ -18,11 +18,12 @@ from numba import njit
 from stillwatch.campaigns.streams import Streams
 from stillwatch.profiles.estimators import sampled
 from stillwatch.profiles.fields import EMPTY
-from stillwatch.profiles.hashing import hash_strings
+from stillwatch.profiles.hashing import hash_strings, mix64
 from stillwatch.profiles.merge import Profiles
 from stillwatch.profiles.network import hash_networks
 
 Hashes = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
 
 _REPEATED = 3  # an opening or closing counts as a template from this many sampled events on
 
@@ -65,15 +66,17 @@ def _repeated(field: str) -> Callable[[Profiles], Hashes]:
 @njit(nogil=True, cache=True)
 def _most_frequent(values, sizes, least, top):  # type: ignore[no-untyped-def]
     """The most frequent of ``values[p, :sizes[p]]``, the first of equals, if it is frequent."""
+    own = np.empty(values.shape[1], values.dtype)
     for p in range(sizes.size):
+        own[:] = values[p]  # side by side, so that several are compared at once
         best = least - 1
         for a in range(sizes[p]):
             count = 0
             for b in range(sizes[p]):
-                count += values[p, a] == values[p, b]
+                count += own[a] == own[b]
             if count > best:
                 best = count
-                top[p, 0] = values[p, a]
+                top[p, 0] = own[a]
 
 
 def _column(name: str) -> Callable[[pa.Table], Hashes]:
@@ -157,24 +160,20 @@ def collect(
     """
     chosen = np.zeros(profiles.size, dtype=np.bool_)
     chosen[members] = True
+    most = max(20.0, hub_share * profiles.size)
     parts = []
     for number, kind in enumerate(KINDS):
         found = _held(number, kind, profiles, accounts, streams)
         if found is None:
             continue
         row, key = found
-        asked = _among(key, np.unique(key[chosen[row]]))
-        parts.append((row[asked], key[asked], np.full(int(asked.sum()), number, dtype=np.uint8)))
-    row, key, kind_of = (np.concatenate(part) for part in zip(*parts, strict=True))
-    order = np.lexsort((row, key))
-    row, key, kind_of = row[order], key[order], kind_of[order]
-    again = np.zeros(row.size, dtype=np.bool_)
-    again[1:] = (row[1:] == row[:-1]) & (key[1:] == key[:-1])  # held by two streams
-    row, key, kind_of = row[~again], key[~again], kind_of[~again]
-    _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
-    most = max(20.0, hub_share * profiles.size)
-    keep = (count[inverse] >= 2) & (count[inverse] <= most)
-    row, key, kind_of, count = row[keep], key[keep], kind_of[keep], count[inverse][keep]
+        wanted = np.unique(key[chosen[row]])
+        row, place, count = _holders(row, key, wanted)
+        telling = (count[place] >= 2) & (count[place] <= most)
+        kinds = np.full(int(telling.sum()), number, dtype=np.uint8)
+        salted = _salted(wanted[place[telling]].astype(np.uint64), number)
+        parts.append((row[telling], salted, kinds, count[place[telling]]))
+    row, key, kind_of, count = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.lexsort((key, row))
     starts = np.searchsorted(row[order], np.arange(profiles.size + 1))
     return Keys(starts, key[order], kind_of[order], count[order])
@@ -182,24 +181,46 @@ def collect(
 
 def _held(
     number: int, kind: Kind, profiles: Profiles, accounts: pa.Table | None, streams: Streams
-) -> tuple[npt.NDArray[np.int64], Hashes] | None:
+) -> tuple[Ints, npt.NDArray[np.unsignedinteger]] | None:
     """Who holds which keys of a kind; None where the kind is not observed."""
     if number == 0:
-        owners = np.repeat(streams.owner, np.diff(streams.key_starts))
-        return owners, _salted(streams.keys.astype(np.uint64), number)
+        return np.repeat(streams.owner, np.diff(streams.key_starts)), streams.keys
     hashes = _hashes(kind, profiles, accounts)
     if hashes is None:
         return None
     row, column = np.nonzero(hashes)
-    return row, _salted(hashes[row, column], number)
+    return row, hashes[row, column]
 
 
-def _among(keys: Hashes, wanted: Hashes) -> npt.NDArray[np.bool_]:
-    """Which keys are among the ``wanted``, sorted and few."""
-    if not wanted.size:
-        return np.zeros(keys.size, dtype=np.bool_)
-    at = np.minimum(np.searchsorted(wanted, keys), wanted.size - 1)
-    return np.asarray(wanted[at] == keys)
+@njit(nogil=True, cache=True)
+def _holders(row, key, wanted):  # type: ignore[no-untyped-def]
+    """Who holds which of the ``wanted`` keys: row and number of the key, and holders of each key.
+
+    Rows ascend; a key that one row holds twice (in two streams) counts once.
+    """
+    slots = 1024
+    while slots < 2 * wanted.size:
+        slots *= 2
+    table = np.full(slots, -1, np.int64)
+    for i in range(wanted.size):
+        at = np.int64(mix64(wanted[i])) & (slots - 1)
+        while table[at] >= 0:
+            at = (at + 1) & (slots - 1)
+        table[at] = i
+    holder, number = np.empty(row.size, np.int64), np.empty(row.size, np.int64)
+    count, last = np.zeros(wanted.size, np.int64), np.full(wanted.size, -1, np.int64)
+    n = 0
+    for i in range(row.size):
+        at = np.int64(mix64(key[i])) & (slots - 1)
+        while table[at] >= 0 and wanted[table[at]] != key[i]:
+            at = (at + 1) & (slots - 1)
+        found = table[at]
+        if found >= 0 and last[found] != row[i]:
+            holder[n], number[n] = row[i], found
+            last[found] = row[i]
+            count[found] += 1
+            n += 1
+    return holder[:n].copy(), number[:n].copy(), count
 
 
 def _hashes(kind: Kind, profiles: Profiles, accounts: pa.Table | None) -> Hashes | None:

@@ -22,11 +22,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, uint64
 
 from stillwatch.profiles.estimators import sampled
-from stillwatch.profiles.fields import NO_SHINGLE, SAMPLE, SKETCH
+from stillwatch.profiles.fields import SAMPLE, SKETCH
+from stillwatch.profiles.hashing import mix64
 from stillwatch.profiles.merge import Profiles
+from stillwatch.profiles.recurrence import SLOTS, first_of, lowest, size, tabulate
 
 Ints = npt.NDArray[np.int64]
 
@@ -35,7 +37,6 @@ _RECURRING = 3  # different prompts that must hold a shingle for it to tie
 _LEAST = 3  # different prompts of a stream
 _OFTEN = 0.1  # share of a stream's prompts from which a shingle belongs to its skeleton
 _WIDTH = 96  # skeleton shingles kept per account, over all its streams
-_SLOTS = 2048  # of the table of shingles; at least twice as many as a sample can hold
 _BLOCK = 2048  # profiles handled at a time by one thread; bounds temporary memory
 
 
@@ -79,158 +80,155 @@ def streams_of(profiles: Profiles) -> Streams:
 
     def block(start: int) -> tuple[npt.NDArray[np.generic], ...]:
         part = profiles[start : start + _BLOCK]
-        labels = np.full((part.size, SAMPLE), -1, dtype=np.int16)
-        counts = np.zeros(part.size, dtype=np.int64)
-        keys = np.zeros((part.size, _WIDTH), dtype=np.uint32)
-        streams = np.full((part.size, _WIDTH), -1, dtype=np.int16)
-        shares = np.zeros((part.size, _WIDTH))
-        _label(
-            part["sample_shingles"], part["sample_prompt"], sampled(part),
-            labels, counts, keys, streams, shares,
-        )  # fmt: skip
-        before = np.cumsum(counts) - counts
-        row, slot = np.nonzero(labels >= 0)
-        stream = before[row] + labels[row, slot]
-        order = np.argsort(stream, kind="stable")
-        holder, place = np.nonzero(streams >= 0)
-        key_stream, key = before[holder] + streams[holder, place], keys[holder, place]
-        by_key = np.lexsort((key, key_stream))
-        return (
-            np.repeat(start + np.arange(part.size), counts),
-            np.bincount(stream, minlength=int(counts.sum())),
-            slot[order],
-            np.bincount(key_stream, minlength=int(counts.sum())),
-            key[by_key],
-            shares[holder, place][by_key],
-        )
+        counts, *found = _find(part["sample_shingles"], part["sample_prompt"], sampled(part))
+        return np.repeat(start + np.arange(part.size), counts), *found
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(block, range(0, profiles.size, _BLOCK))) or [block(0)]
     owner, events, slots, key_counts, keys, shares = (
         np.concatenate(column) for column in zip(*found, strict=True)
     )
-    _, which, holders = np.unique(keys, return_inverse=True, return_counts=True)
     return Streams(
-        owner.astype(np.int64),
-        np.concatenate([[0], np.cumsum(events)]).astype(np.int64),
-        slots.astype(np.int64),
-        np.concatenate([[0], np.cumsum(key_counts)]).astype(np.int64),
-        keys.astype(np.uint32),
-        shares.astype(np.float64),
-        holders[which].astype(np.int64),
+        owner,
+        np.concatenate([[0], np.cumsum(events)]),
+        slots,
+        np.concatenate([[0], np.cumsum(key_counts)]),
+        keys,
+        shares,
+        occurrences(keys),
     )
 
 
 @njit(nogil=True, cache=True)
-def _root(parent, i):  # type: ignore[no-untyped-def]
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
+def occurrences(keys):  # type: ignore[no-untyped-def]
+    """How often each of the ``keys`` occurs among them, shape (n,)."""
+    slots = 1024
+    while slots < 2 * keys.size:
+        slots *= 2
+    count = np.zeros(slots, np.int32)
+    table = np.empty(slots, keys.dtype)
+    place = np.empty(keys.size, np.int32)
+    for i in range(keys.size):
+        at = np.int64(mix64(keys[i])) & (slots - 1)
+        while count[at] and table[at] != keys[i]:
+            at = (at + 1) & (slots - 1)
+        table[at] = keys[i]
+        count[at] += 1
+        place[i] = at
+    out = np.empty(keys.size, np.int64)
+    for i in range(keys.size):
+        out[i] = count[place[i]]
+    return out
 
 
 @njit(nogil=True, cache=True)
-def _tabulate(shingles, first, n, table, count, different, head, following, filled):  # type: ignore[no-untyped-def]
-    """Hash the shingles of ``n`` events; per shingle a list of its events; how many shingles.
-
-    ``count`` counts events, ``different`` events whose prompt came first (``first``).
-    """
-    used = 0
-    for a in range(n):
-        for s in range(SKETCH):
-            shingle = shingles[a, s]
-            if shingle == NO_SHINGLE:
-                break
-            at = (np.int64(shingle) * 0x9E3779B1 >> 20) & (_SLOTS - 1)
-            while count[at] and table[at] != shingle:
-                at = (at + 1) & (_SLOTS - 1)
-            if not count[at]:
-                table[at] = shingle
-                head[at] = -1
-                filled[used] = at
-                used += 1
-            count[at] += 1
-            different[at] += first[a]
-            following[a, s] = head[at]
-            head[at] = a * SKETCH + s
-    return used
-
-
-@njit(nogil=True, cache=True)
-def _label(shingles, prompts, sizes, labels, counts, keys, streams, shares):  # type: ignore[no-untyped-def]
-    """Streams of each profile: number per event, how many, and the skeletons of all."""
-    table = np.zeros(_SLOTS, np.uint32)
-    count = np.zeros(_SLOTS, np.int64)
-    different = np.zeros(_SLOTS, np.int64)
-    head = np.zeros(_SLOTS, np.int64)
-    following = np.zeros((SAMPLE, SKETCH), np.int64)
-    filled = np.empty(SAMPLE * SKETCH, np.int64)
-    first = np.zeros(SAMPLE, np.int64)
-    together = np.zeros((SAMPLE, SAMPLE), np.uint8)
-    parent = np.empty(SAMPLE, np.int64)
-    prompts_n = np.zeros(SAMPLE, np.int64)
-    held = np.zeros(SAMPLE, np.int64)
-    number = np.empty(SAMPLE, np.int64)
+def _find(shingles, prompts, sizes):  # type: ignore[no-untyped-def]
+    """Streams of each profile: how many; then of each stream its size, its events, its skeleton."""
+    table = np.zeros(SLOTS, np.uint32)
+    holding = np.zeros(SLOTS, np.uint64)
+    filled = np.empty(SAMPLE * SKETCH, np.int16)
+    prompt = np.empty(SAMPLE, np.uint32)
+    first = np.empty(SAMPLE, np.int64)
+    tied = np.empty(SAMPLE, np.uint64)
+    members = np.empty(SAMPLE, np.uint64)
+    counts = np.zeros(sizes.size, np.int64)
+    events = np.empty(sizes.size * SAMPLE // _LEAST, np.int64)
+    slots = np.empty(sizes.size * SAMPLE, np.int64)
+    key_counts = np.zeros(events.size, np.int64)
+    keys = np.empty(sizes.size * _WIDTH, np.uint32)
+    shares = np.empty(keys.size)
+    stream = slot = key = 0
     for p in range(sizes.size):
         n = sizes[p]
-        for a in range(n):
-            parent[a] = a
-            first[a] = 1
-            for b in range(a):
-                if prompts[p, a] == prompts[p, b]:
-                    first[a] = 0
-                    parent[a] = _root(parent, b)
-                    break
-        used = _tabulate(shingles[p], first, n, table, count, different, head, following, filled)
-        together[:n, :n] = 0
-        for f in range(used):
-            at = filled[f]
-            if different[at] < _RECURRING:
-                continue
-            a = head[at]
-            while a >= 0:
-                b = following[a // SKETCH, a % SKETCH]
-                while b >= 0:
-                    i, j = a // SKETCH, b // SKETCH
-                    together[i, j] = min(together[i, j] + 1, 255)
-                    if together[i, j] == _SHARED:
-                        x, y = _root(parent, i), _root(parent, j)
-                        parent[max(x, y)] = min(x, y)
-                    b = following[b // SKETCH, b % SKETCH]
-                a = following[a // SKETCH, a % SKETCH]
-        # number the streams that are large enough
-        prompts_n[:n] = 0
-        for a in range(n):
-            prompts_n[_root(parent, a)] += first[a]
-        found = 0
-        for a in range(n):
-            if parent[a] == a and prompts_n[a] >= _LEAST:
-                number[a] = found
-                found += 1
-        for a in range(n):
-            root = _root(parent, a)
-            if prompts_n[root] >= _LEAST:
-                labels[p, a] = number[root]
+        prompt[:] = prompts[p]
+        different = first_of(prompt, n, first)
+        used = tabulate(shingles[p], n, table, holding, filled)
+        _tie(first, n, different, holding, filled, used, tied)
+        found = _components(tied, n, different, members)
         counts[p] = found
-        # skeletons
-        kept = 0
-        for f in range(used):
-            at = filled[f]
-            if different[at] >= 2 and found:
-                a = head[at]
-                while a >= 0:
-                    root = _root(parent, a // SKETCH)
-                    held[root] += first[a // SKETCH]
-                    a = following[a // SKETCH, a % SKETCH]
-                a = head[at]
-                while a >= 0:
-                    root = _root(parent, a // SKETCH)
-                    often = held[root] >= max(2.0, _OFTEN * prompts_n[root])
-                    if often and prompts_n[root] >= _LEAST and kept < keys.shape[1]:
-                        keys[p, kept] = table[at]
-                        streams[p, kept] = number[root]
-                        shares[p, kept] = held[root] / prompts_n[root]
-                        kept += 1
-                    held[root] = 0
-                    a = following[a // SKETCH, a % SKETCH]
-            count[at] = different[at] = 0
+        for number in range(found):
+            events[stream + number] = size(members[number])
+            rest = members[number]
+            while rest:
+                slots[slot] = lowest(rest)
+                slot += 1
+                rest &= rest - uint64(1)
+        kept = _skeletons(
+            table, holding, filled, used, different, members[:found],
+            key_counts[stream:], keys[key:], shares[key:],
+        )  # fmt: skip
+        stream += found
+        key += kept
+    return (
+        counts,
+        events[:stream].copy(),
+        slots[:slot].copy(),
+        key_counts[:stream].copy(),
+        keys[:key].copy(),
+        shares[:key].copy(),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _tie(first, n, different, holding, filled, used, tied):  # type: ignore[no-untyped-def]
+    """Per event the set of those it belongs together with, by a prompt or by two shingles."""
+    once = np.zeros(n, np.uint64)
+    for a in range(n):
+        tied[a] = uint64(1) << uint64(first[a])
+        tied[first[a]] |= uint64(1) << uint64(a)
+    for f in range(used):
+        holders = holding[filled[f]]
+        rest = holders if size(holders & different) >= _RECURRING else uint64(0)
+        while rest:
+            a = lowest(rest)
+            rest &= rest - uint64(1)
+            tied[a] |= once[a] & holders
+            once[a] |= holders
+
+
+@njit(nogil=True, cache=True)
+def _components(tied, n, different, members):  # type: ignore[no-untyped-def]
+    """Sets of events that are tied, directly or through others, and large enough; how many."""
+    found, seen = 0, uint64(0)
+    for a in range(n):
+        whole, reached = uint64(0), (uint64(1) << uint64(a)) & ~seen
+        while reached:
+            b = lowest(reached)
+            whole |= uint64(1) << uint64(b)
+            reached = (reached | tied[b]) & ~whole
+        seen |= whole
+        if size(whole & different) >= _LEAST:
+            members[found] = whole
+            found += 1
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _skeletons(table, holding, filled, used, different, members, counts, keys, shares):  # type: ignore[no-untyped-def]
+    """Skeletons of an account's streams, one after the other, keys ascending; empties the table."""
+    key_of = np.empty(_WIDTH, np.uint32)
+    stream = np.empty(_WIDTH, np.int64)
+    share = np.empty(_WIDTH)
+    kept = 0
+    for f in range(used):
+        at = filled[f]
+        held = holding[at] & different
+        holding[at] = 0
+        for number in range(members.size if size(held) >= 2 else 0):
+            inside, whole = size(held & members[number]), size(members[number] & different)
+            if inside >= max(2.0, _OFTEN * whole) and kept < _WIDTH:
+                key_of[kept], stream[kept], share[kept] = table[at], number, inside / whole
+                counts[number] += 1
+                kept += 1
+    stop = 0
+    for number in range(members.size):
+        start = stop
+        for i in range(kept):
+            if stream[i] == number:
+                at = stop
+                while at > start and keys[at - 1] > key_of[i]:
+                    keys[at], shares[at] = keys[at - 1], shares[at - 1]
+                    at -= 1
+                keys[at], shares[at] = key_of[i], share[i]
+                stop += 1
+    return kept

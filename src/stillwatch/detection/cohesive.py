@@ -3,28 +3,31 @@
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.campaigns.cohesion import NAMES, between_accounts
 from stillwatch.detection.pooled import WEIGHTS, GroupTest
 from stillwatch.domain.finding import Reason
 
+Floats = npt.NDArray[np.float64]
+
 _MOST = 4
 _NOTEWORTHY = 0.2  # weighted spreads of natural groups from which a facet is worth a sentence
 
 
-def _plain(value: float) -> float:
-    return value
+def _plain(value: npt.ArrayLike) -> Floats:
+    return np.asarray(value)
 
 
-def _counted(value: float) -> float:
-    return float(np.exp(value))
+def _counted(value: npt.ArrayLike) -> Floats:
+    return np.exp(value)
 
 
-def _minus(value: float) -> float:
-    return -value
+def _minus(value: npt.ArrayLike) -> Floats:
+    return -np.asarray(value)
 
 
-SENTENCES: dict[str, tuple[Callable[[float], float], str]] = {
+SENTENCES: dict[str, tuple[Callable[[npt.ArrayLike], Floats], str]] = {
     "one_style": (_counted, "{value:.0%} of the scaffolded requests carry exactly the same "
                   "settings (groups of like size: {typical:.0%})."),
     "exclusivity": (_counted, "Its scaffold is its own: {value:.0%} of the streams that hold its "
@@ -66,8 +69,8 @@ def _reason(test: GroupTest, row: int, name: str) -> Reason:
     column = NAMES.index(name)
     said, sentence = SENTENCES[name]
     natural = test.natural[:, column]
-    value = said(float(test.figures[row, column]))
-    typical = said(float(test.centre[row, column]))
-    below = [said(other) < value for other in natural[~np.isnan(natural)].tolist()]
-    percentile = 100.0 * float(np.mean(below)) if below else 50.0
+    value = float(said(test.figures[row, column]))
+    typical = float(said(test.centre[row, column]))
+    below = said(natural[~np.isnan(natural)]) < value
+    percentile = 100.0 * float(below.mean()) if below.size else 50.0
     return Reason(name, value, percentile, sentence.format(value=value, typical=typical))

@@ -6,6 +6,8 @@ import numpy.typing as npt
 from stillwatch.profiles.fields import EXEMPLARS
 from stillwatch.profiles.merge import Profiles
 
+Ints = npt.NDArray[np.int64]
+
 
 def exemplars(profile: np.void) -> tuple[str, ...]:
     """The prompts a profile kept, cut to what is stored."""
@@ -13,25 +15,31 @@ def exemplars(profile: np.void) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kept))
 
 
-def scaffolded(
-    profiles: Profiles,
-    owner: npt.NDArray[np.int64],
-    slot: npt.NDArray[np.int64],
-    row: int | None = None,
-) -> tuple[str, ...]:
-    """Kept prompts among the scaffolded events of a campaign, of one account or one of each.
+def by_account(profiles: Profiles, owner: Ints, slot: Ints) -> dict[int, tuple[str, ...]]:
+    """Kept prompts among the scaffolded events of each account of a campaign.
 
-    ``owner`` and ``slot`` say where the events are. Empty where none of them was kept as text.
+    ``owner`` and ``slot`` say where the events are. Accounts without one are left out.
     """
     kept = slot < EXEMPLARS
-    if row is not None:
-        kept &= owner == row
+    found: dict[int, dict[str, None]] = {}
+    for row, place in zip(owner[kept].tolist(), slot[kept].tolist(), strict=True):
+        if text := _text(profiles[row], place):
+            found.setdefault(row, {})[text] = None
+    return {row: tuple(texts) for row, texts in found.items()}
+
+
+def of_campaign(profiles: Profiles, owner: Ints, slot: Ints) -> tuple[str, ...]:
+    """Kept prompts among the scaffolded events of a campaign, of different accounts."""
+    kept = slot < EXEMPLARS
     owner, slot = owner[kept], slot[kept]
-    if row is None:
-        _, first = np.unique(owner, return_index=True)
-        owner, slot = owner[first], slot[first]
-    texts = (_text(profiles[a], int(b)) for a, b in zip(owner, slot, strict=True))
-    return tuple(dict.fromkeys(text for text in texts if text))[:EXEMPLARS]
+    _, first = np.unique(owner, return_index=True)
+    texts: dict[str, None] = {}
+    for at in first.tolist():
+        if len(texts) == EXEMPLARS:
+            break
+        if text := _text(profiles[owner[at]], int(slot[at])):
+            texts[text] = None
+    return tuple(texts)
 
 
 def _text(profile: np.void, slot: int) -> str:

@@ -4,9 +4,10 @@ At most six sentences per finding, the strongest evidence first, one per kind of
 a second of any kind. Every sentence carries its figure and what is typical.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,9 @@ import pyarrow as pa
 from stillwatch.campaigns.evidence import evidence
 from stillwatch.campaigns.keys import KINDS
 from stillwatch.detection.cohesive import cohesion_reasons
-from stillwatch.detection.exemplars import exemplars, scaffolded
+from stillwatch.detection.exemplars import by_account, exemplars, of_campaign
 from stillwatch.detection.judge import Judgement
+from stillwatch.detection.reasons import Reasons
 from stillwatch.detection.rules import Rule
 from stillwatch.domain.finding import (
     AccountFinding,
@@ -32,9 +34,10 @@ from stillwatch.profiles.merge import Profiles
 from stillwatch.profiles.signals import SIGNALS
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 MOST_REASONS = 6
-_NOTEWORTHY = 0.8  # benign share below a value from which it is worth a sentence
+_IN_TABLE = 4  # reasons per account in the table
 _NEIGHBOURS = 24  # members with which each is compared for what they share
 _HOUR = 3_600_000_000
 _DEFAULT_INNOCENT = (
@@ -43,7 +46,7 @@ _DEFAULT_INNOCENT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Narrator:
     """Puts one run's judgement into words."""
 
@@ -68,7 +71,7 @@ class Narrator:
                 "flagged": judgement.flagged,
                 "campaign_id": pa.array(campaign, pa.string()),
                 "events": self.profiles["events"],
-                "reasons": self._reason_lists(4),
+                "reasons": self._reason_lists(_IN_TABLE),
             }
         )
 
@@ -77,58 +80,64 @@ class Narrator:
         judgement = self.judgement
         exempt = np.array([why is not None for why in self.exemptions], dtype=np.bool_)
         bar = judgement.p_values[judgement.flagged].max(initial=0.0)
-        named = judgement.flagged | (exempt & (judgement.p_values <= bar))
-        return [self._account(row) for row in np.flatnonzero(named).tolist()]
+        rows = np.flatnonzero(judgement.flagged | (exempt & (judgement.p_values <= bar)))
+        reasons = self._reasons(rows, MOST_REASONS).objects(rows.size)
+        innocent = self._innocent(self.profiles, judgement.below, rows)
+        quoted = [
+            by_account(self.profiles, *judgement.groups.streams.events(group))
+            for group in judgement.campaigns.streams
+        ]
+        return [
+            self._account(row, reasons[i], innocent[i], quoted)
+            for i, row in enumerate(rows.tolist())
+        ]
 
     def campaigns(self) -> list[CampaignFinding]:
         """Reported campaigns, the most significant first."""
-        return [self._campaign(number) for number in range(len(self.judgement.campaigns.members))]
+        campaigns = self.judgement.campaigns
+        numbers = np.arange(len(campaigns.members))
+        cohesive = [cohesion_reasons(campaigns.test, number) for number in numbers.tolist()]
+        pooled = Reasons.of(
+            campaigns.signals,
+            campaigns.below,
+            campaigns.profiles["events"].astype(np.float64),
+            MOST_REASONS - np.array([len(reasons) for reasons in cohesive], dtype=np.int64),
+            self.judgement.ordinary,
+        ).objects(numbers.size)
+        innocent = self._innocent(campaigns.profiles, campaigns.below, numbers)
+        return [
+            self._campaign(number, (*cohesive[number], *pooled[number]), innocent[number])
+            for number in numbers.tolist()
+        ]
 
-    def _account(self, row: int) -> AccountFinding:
+    def _account(
+        self,
+        row: int,
+        reasons: tuple[Reason, ...],
+        innocent: str,
+        quoted: Sequence[Mapping[int, tuple[str, ...]]],
+    ) -> AccountFinding:
         judgement, profile = self.judgement, self.profiles[row]
         number = int(judgement.campaign[row])
+        member = number >= 0
         return AccountFinding(
             account_id=AccountId(self.account_ids[row]),
             score=float(judgement.scores[row]),
             p_value=float(judgement.p_values[row]),
             flagged=bool(judgement.flagged[row]),
-            campaign_id=CampaignId(campaign_id(number)) if number >= 0 else None,
+            campaign_id=CampaignId(campaign_id(number)) if member else None,
             events=int(profile["events"]),
             first_seen=_instant(profile["first_seen"]),
             last_seen=_instant(profile["last_seen"]),
-            reasons=(*self._membership(row), *self._reasons_of(row, MOST_REASONS - (number >= 0))),
-            exemplars=exemplars(profile) if number < 0 else self._scaffolded(number, row),
-            innocent=self._innocent(profile, judgement.below[row]),
+            reasons=(self._memberships[row], *reasons) if member else reasons,
+            exemplars=quoted[number].get(row, ()) if member else exemplars(profile),
+            innocent=innocent,
             exempt=self.exemptions[row],
         )
 
-    def _membership(self, row: int) -> tuple[Reason, ...]:
-        """What an account has to do with its campaign, the strongest evidence there is."""
-        judgement = self.judgement
-        number = int(judgement.campaign[row])
-        if number < 0:
-            return ()
-        owner, _ = judgement.groups.streams.events(judgement.campaigns.streams[number])
-        held = int((owner == row).sum())
-        seen = int(sampled(self.profiles[row : row + 1])[0])
-        index = float(judgement.campaigns.test.index[number])
-        sentence = (
-            f"{held} of {seen} sampled requests carry the scaffold of campaign "
-            f"{campaign_id(number)}, whose {judgement.campaigns.members[number].size} accounts "
-            f"act as one job ({index:.1f} spreads of natural groups)."
-        )
-        return (Reason("campaign", index, 100.0 * (1 - float(judgement.p_values[row])), sentence),)
-
-    def _campaign(self, number: int) -> CampaignFinding:
-        campaigns = self.judgement.campaigns
+    def _campaign(self, number: int, reasons: tuple[Reason, ...], innocent: str) -> CampaignFinding:
+        campaigns, streams = self.judgement.campaigns, self.judgement.groups.streams
         profile, members = campaigns.profiles[number], campaigns.members[number]
-        cohesive = cohesion_reasons(campaigns.test, number)
-        pooled = self._reasons(
-            campaigns.signals[number],
-            campaigns.below[number],
-            float(profile["events"]),
-            MOST_REASONS - len(cohesive),
-        )
         return CampaignFinding(
             campaign_id=CampaignId(campaign_id(number)),
             accounts=tuple(AccountId(self.account_ids[row]) for row in members.tolist()),
@@ -138,98 +147,72 @@ class Narrator:
             score=float(campaigns.test.index[number]),
             p_value=float(campaigns.test.p_values[number]),
             links=self._links(members),
-            reasons=(*cohesive, *pooled),
-            exemplars=self._scaffolded(number),
-            innocent=self._innocent(profile, campaigns.below[number]),
+            reasons=reasons,
+            exemplars=of_campaign(self.profiles, *streams.events(campaigns.streams[number])),
+            innocent=innocent,
             activity=_activity(profile),
         )
 
-    def _reasons_of(self, row: int, most: int) -> tuple[Reason, ...]:
-        judgement = self.judgement
-        return self._reasons(
-            judgement.signals[row],
-            judgement.below[row],
-            float(self.profiles["events"][row]),
-            most,
-        )
-
-    def _reasons(
-        self, values: Floats, below: Floats, events: float, most: int
-    ) -> tuple[Reason, ...]:
-        typical = self.judgement.ordinary.median(np.array([events]))[0]
-        return tuple(
-            Reason(
-                SIGNALS[s].name,
-                float(values[s]),
-                float(_percentile(below[s], s)),
-                SIGNALS[s].sentence.format(value=values[s], typical=typical[s]),
+    @cached_property
+    def _memberships(self) -> dict[int, Reason]:
+        """What each member has to do with its campaign, the strongest evidence there is."""
+        judgement, told = self.judgement, {}
+        sizes = sampled(self.profiles)
+        for number, members in enumerate(judgement.campaigns.members):
+            owner, _ = judgement.groups.streams.events(judgement.campaigns.streams[number])
+            held = np.bincount(np.searchsorted(members, owner), minlength=members.size)
+            index = float(judgement.campaigns.test.index[number])
+            said = (
+                f"sampled requests carry the scaffold of campaign {campaign_id(number)}, whose "
+                f"{members.size} accounts act as one job ({index:.1f} spreads of natural groups)."
             )
-            for s in strongest(below[None, :], most)[0].tolist()
-            if s >= 0
+            percentile = 100.0 * (1 - judgement.p_values[members])
+            columns = (members, held, sizes[members], percentile)
+            for row, h, n, p in zip(*(column.tolist() for column in columns), strict=True):
+                told[row] = Reason("campaign", index, p, f"{h} of {n} {said}")
+        return told
+
+    def _reasons(self, rows: Ints, most: int) -> Reasons:
+        """Reasons of accounts by their own signals; a member's leave room for its campaign."""
+        judgement = self.judgement
+        return Reasons.of(
+            judgement.signals[rows],
+            judgement.below[rows],
+            self.profiles["events"][rows].astype(np.float64),
+            most - (judgement.campaign[rows] >= 0),
+            judgement.ordinary,
         )
 
     def _reason_lists(self, most: int) -> pa.Array:
         """The reasons of all accounts as one Arrow list column, without an object per reason."""
-        judgement = self.judgement
-        chosen = strongest(judgement.below, most)
-        chosen[judgement.campaign >= 0, most - 1] = -1  # room for the campaign
-        rows, places = np.nonzero(chosen >= 0)
-        signal = chosen[rows, places]
-        value = judgement.signals[rows, signal]
-        typical = judgement.ordinary.median(self.profiles["events"].astype(np.float64))
-        sentences = [
-            SIGNALS[s].sentence.format(value=v, typical=t)
-            for s, v, t in zip(
-                signal.tolist(), value.tolist(), typical[rows, signal].tolist(), strict=True
-            )
-        ]
-        members = np.flatnonzero(judgement.campaign >= 0)
-        first = [self._membership(row)[0] for row in members.tolist()]
-        order = np.argsort(np.concatenate([members, rows]), kind="stable")
+        everybody = np.arange(self.profiles.size)
+        own = self._reasons(everybody, most)
+        members, first = list(self._memberships), list(self._memberships.values())
+        owner = np.concatenate([np.array(members, dtype=np.int64), own.row])
         reasons = pa.StructArray.from_arrays(
             [
-                pa.array(
-                    [r.signal for r in first]
-                    + np.array([x.name for x in SIGNALS])[signal].tolist(),
-                    pa.string(),
-                ),
-                pa.array(np.concatenate([[r.value for r in first], value])),
-                pa.array(
-                    np.concatenate(
-                        [
-                            [r.benign_percentile for r in first],
-                            _percentile(judgement.below[rows, signal], signal),
-                        ]
-                    )
-                ),
-                pa.array([r.sentence for r in first] + sentences, pa.string()),
+                pa.array([r.signal for r in first] + own.signal, pa.string()),
+                pa.array(np.concatenate([[r.value for r in first], own.value])),
+                pa.array(np.concatenate([[r.benign_percentile for r in first], own.percentile])),
+                pa.array([r.sentence for r in first] + own.sentence, pa.string()),
             ],
             names=["signal", "value", "benign_percentile", "sentence"],
-        ).take(pa.array(order))
-        counts = (chosen >= 0).sum(axis=1) + (judgement.campaign >= 0)
+        ).take(pa.array(np.argsort(owner, kind="stable")))
+        counts = np.bincount(owner, minlength=everybody.size)
         offsets = np.concatenate([[0], np.cumsum(counts)])
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), reasons)
 
-    def _innocent(self, profile: np.void, below: Floats) -> str:
-        reference = self.judgement.reference
-        facts = {
-            signal.name: 100.0 * share
-            for signal, share in zip(SIGNALS, below.tolist(), strict=True)
-            if not np.isnan(share)
-        }
-        events = max(1, int(profile["events"]))
-        for bit, name in enumerate(reference.families):
-            facts[f"family.{name}"] = float(profile["families"][bit]) / events
-        for rule in self.rules:
-            if rule.matches(facts):
-                techniques = f" ({', '.join(rule.atlas)})" if rule.atlas else ""
-                return f"{rule.title}{techniques}. {rule.innocent} {rule.tell_apart}"
-        return _DEFAULT_INNOCENT
-
-    def _scaffolded(self, number: int, row: int | None = None) -> tuple[str, ...]:
-        judgement = self.judgement
-        group = judgement.campaigns.streams[number]
-        return scaffolded(self.profiles, *judgement.groups.streams.events(group), row)
+    def _innocent(self, profiles: Profiles, below: Floats, rows: Ints) -> list[str]:
+        """The innocent explanation of each of the ``rows``, by the first rule that it matches."""
+        evidence = {s.name: 100.0 * below[rows, i] for i, s in enumerate(SIGNALS)}
+        events = np.maximum(profiles["events"][rows], 1)
+        for bit, name in enumerate(self.judgement.reference.families):
+            evidence[f"family.{name}"] = profiles["families"][rows, bit] / events
+        speaks = np.full(rows.size, -1)
+        for number in reversed(range(len(self.rules))):
+            speaks[self.rules[number].matches(evidence)] = number
+        texts = [_explained(rule) for rule in self.rules]
+        return [texts[number] if number >= 0 else _DEFAULT_INNOCENT for number in speaks.tolist()]
 
     def _links(self, members: npt.NDArray[np.int64]) -> tuple[Link, ...]:
         left, right = _pairs(members)
@@ -257,29 +240,9 @@ def _pairs(members: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
     return left, right
 
 
-_HIGH = np.array([signal.high for signal in SIGNALS])
-_GROUPS = np.unique([signal.group for signal in SIGNALS], return_inverse=True)[1]
-
-
-def strongest(below: Floats, most: int) -> npt.NDArray[np.int64]:
-    """The signals worth a sentence, strongest first, shape (n, most); -1 where there are fewer.
-
-    The strongest of each kind of evidence comes before the second of any kind.
-    """
-    worth = np.nan_to_num(below, nan=-1.0)
-    first = np.zeros(below.shape, dtype=np.bool_)
-    rows = np.arange(below.shape[0])
-    for group in range(_GROUPS.max() + 1):
-        columns = np.flatnonzero(group == _GROUPS)
-        first[rows, columns[worth[:, columns].argmax(axis=1)]] = True
-    rank = np.where(worth >= _NOTEWORTHY, worth + first, -1.0)
-    order = np.argsort(-rank, axis=1, kind="stable")[:, :most]
-    return np.where(np.take_along_axis(rank, order, axis=1) > 0, order, -1)
-
-
-def _percentile(below: Floats, signal: npt.NDArray[np.int64] | int) -> Floats:
-    """Share of benign accounts below the value itself (not: on its innocent side), 0-100."""
-    return np.asarray(100.0 * np.where(_HIGH[signal], below, 1 - below))
+def _explained(rule: Rule) -> str:
+    techniques = f" ({', '.join(rule.atlas)})" if rule.atlas else ""
+    return f"{rule.title}{techniques}. {rule.innocent} {rule.tell_apart}"
 
 
 def campaign_id(number: int) -> str:

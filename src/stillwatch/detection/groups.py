@@ -46,9 +46,11 @@ class Groups:
     ) -> "Groups":
         """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
         streams = streams_of(profiles)
-        proposed = propose(streams, link(streams, usable), least)
-        figures = cohesion(profiles, streams, proposed, tactic_mask)
-        return cls(profiles, streams, tactic_mask, proposed, figures)
+        proposed, figures = [], []
+        for groups in propose(streams, link(streams, usable), least):
+            proposed += groups
+            figures.append(cohesion(profiles, streams, groups, tactic_mask))
+        return cls(profiles, streams, tactic_mask, proposed, np.concatenate(figures))
 
     def measure(self, groups: list[Ints]) -> Floats:
         """Cohesion of other groups of streams."""

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
+import numpy.typing as npt
 import yaml
 
 from stillwatch.errors import ConfigError
@@ -91,12 +93,16 @@ class Rule:
     """What an analyst would look at to decide."""
     samples: Mapping[str, list[Mapping[str, float]]]
 
-    def matches(self, evidence: Mapping[str, float]) -> bool:
-        """Whether all conditions hold; what was not observed holds nowhere.
+    def matches(self, evidence: Mapping[str, npt.ArrayLike]) -> npt.NDArray[np.bool_]:
+        """Whether all conditions hold; what was not observed (or is NaN) holds nowhere.
 
-        ``evidence`` maps signal names to benign percentiles and ``family.NAME`` to shares.
+        ``evidence`` maps signal names to benign percentiles and ``family.NAME`` to shares, of
+        one profile or of many.
         """
-        return all(evidence.get(c.name, -1.0) >= c.least for c in self.conditions)
+        holds = np.array(True)
+        for condition in self.conditions:
+            holds = holds & (np.asarray(evidence.get(condition.name, -1.0)) >= condition.least)
+        return holds
 
 
 def load_rules(folder: Path) -> tuple[Rule, ...]:

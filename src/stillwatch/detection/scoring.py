@@ -14,6 +14,7 @@ import numpy.typing as npt
 from stillwatch.profiles.signals import SIGNALS
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 CAP = 2.5
 """Most surprise one kind of evidence can add: one benign account in 10**2.5 shows as much."""
@@ -62,7 +63,7 @@ class Ordinary:
         Ties count half; shape (n, s).
         """
         out = np.full(signals.shape, np.nan)
-        which = np.searchsorted(self.edges, events, side="right")
+        which = self.stratum(events)
         for stratum, columns in enumerate(self.values):
             rows = np.flatnonzero(which == stratum)
             for s, ordered in enumerate(columns):
@@ -75,15 +76,18 @@ class Ordinary:
                 out[rows, s] = np.where(np.isnan(values), np.nan, share)
         return out
 
-    def median(self, events: Floats) -> Floats:
-        """Typical value of each signal at each volume, shape (n, s)."""
-        typical = np.array(
-            [
-                [ordered[ordered.size // 2] if ordered.size else np.nan for ordered in columns]
-                for columns in self.values
-            ]
-        )
-        return np.asarray((_SIGN * typical)[np.searchsorted(self.edges, events, side="right")])
+    def stratum(self, events: Floats) -> Ints:
+        """Stratum of each volume, shape (n,)."""
+        return np.searchsorted(self.edges, events, side="right")
+
+    @property
+    def typical(self) -> Floats:
+        """Median of each signal in each stratum, shape (strata, s); NaN where never observed."""
+        middle = [
+            [ordered[ordered.size // 2] if ordered.size else np.nan for ordered in columns]
+            for columns in self.values
+        ]
+        return np.asarray(_SIGN * np.array(middle))
 
 
 def _sorted(values: Floats) -> Floats:

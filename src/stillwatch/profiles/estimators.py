@@ -20,6 +20,7 @@ from stillwatch.profiles.fields import (
     SKETCH,
 )
 from stillwatch.profiles.merge import Profiles
+from stillwatch.profiles.recurrence import SLOTS, first_of, size, tabulate
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,14 +36,18 @@ def ratio(part: npt.ArrayLike, whole: npt.ArrayLike, least: int = 1) -> Floats:
 @njit(nogil=True, cache=True)
 def _coincidence(counts, cell_of, cells):  # type: ignore[no-untyped-def]
     out = np.full(counts.shape[0], np.nan)
-    total = np.empty(cells, np.float64)
+    total = np.zeros(cells, np.float64)
     for row in range(counts.shape[0]):
-        total[:] = 0
         for j in range(counts.shape[1]):
-            total[cell_of[j]] += counts[row, j]
-        n = total.sum()
+            if counts[row, j]:  # few are: most hours of most accounts are silent
+                total[cell_of[j]] += counts[row, j]
+        n = same = 0.0
+        for cell in range(cells):
+            n += total[cell]
+            same += total[cell] * (total[cell] - 1)
+            total[cell] = 0
         if n >= 2:
-            out[row] = (total * (total - 1)).sum() / (n * (n - 1))
+            out[row] = same / (n * (n - 1))
     return out
 
 
@@ -106,8 +111,9 @@ def mean_feature(profiles: Profiles, rows: npt.NDArray[np.int64]) -> Floats:
     """Mean Fourier feature vector of the accounts ``rows``, each counted alike, (FEATURES,)."""
     total = np.zeros(FEATURES)
     for start in range(0, rows.size, 4096):
-        part = profiles[["fourier", "events"]][rows[start : start + 4096]]
-        total += (part["fourier"] / np.maximum(part["events"], 1)[:, None]).sum(axis=0)
+        part = rows[start : start + 4096]
+        sums, events = profiles["fourier"][part], profiles["events"][part]
+        total += (sums / np.maximum(events, 1)[:, None]).sum(axis=0)
     return total / FOURIER_UNIT / max(1, rows.size)
 
 
@@ -119,14 +125,16 @@ def sampled(profiles: Profiles) -> npt.NDArray[np.int64]:
 @njit(nogil=True, cache=True)
 def _pairs(values, sizes):  # type: ignore[no-untyped-def]
     out = np.full(sizes.size, np.nan)
+    own = np.empty(values.shape[1], values.dtype)
     for p in range(sizes.size):
         n = sizes[p]
         if n < 2:
             continue
+        own[:] = values[p]  # side by side, so that several are compared at once
         same = 0
         for a in range(n):
             for b in range(a):
-                same += values[p, a] == values[p, b]
+                same += own[a] == own[b]
         out[p] = 2.0 * same / (n * (n - 1))
     return out
 
@@ -144,48 +152,49 @@ def _wording(shingles, prompts, sizes, share, least, similarity, keys, counts): 
     does not depend on how often each prompt came.
     """
     width = keys.shape[1]
-    slots = 2048  # at least twice the most shingles a sample can hold
-    table = np.zeros(slots, np.uint32)
-    seen = np.zeros(slots, np.int64)
-    different = np.zeros(slots, np.int64)
-    filled = np.empty(SAMPLE * SKETCH, np.int64)
+    table = np.zeros(SLOTS, np.uint32)
+    events = np.zeros(SLOTS, np.uint64)
+    filled = np.empty(SAMPLE * SKETCH, np.int16)
+    prompt = np.empty(SAMPLE, np.uint32)
+    first = np.empty(SAMPLE, np.int64)
     for p in range(sizes.size):
         n = sizes[p]
-        used = prompts_n = 0
-        shared = held = 0.0
-        for a in range(n):
-            equal = before = 0
-            for b in range(n):
-                same = int(prompts[p, a] == prompts[p, b])
-                equal += same
-                before += same * int(b < a)
-            prompts_n += int(before == 0)
-            size = 0
-            for s in range(SKETCH):
-                shingle = shingles[p, a, s]
-                if shingle == NO_SHINGLE:
-                    break
-                size += 1
-                at = (np.int64(shingle) * 0x9E3779B1 >> 20) & (slots - 1)
-                while seen[at] and table[at] != shingle:
-                    at = (at + 1) & (slots - 1)
-                if not seen[at]:
-                    table[at] = shingle
-                    filled[used] = at
-                    used += 1
-                seen[at] += 1
-                different[at] += int(before == 0)
-            shared -= (equal - 1) * size
-            held += (n - equal) * size
+        prompt[:] = prompts[p]
+        different = first_of(prompt, n, first)
+        prompts_n = size(different)
+        used = tabulate(shingles[p], n, table, events, filled)
+        shared = held = 0
         needed = max(least, int(np.ceil(share * prompts_n)))
         for f in range(used):
             at = filled[f]
-            shared += seen[at] * (seen[at] - 1)
-            if different[at] >= needed:
-                _keep(keys[p], counts[p], table[at], different[at], width)
-            seen[at] = different[at] = 0
+            seen = size(events[at])
+            shared += seen * (seen - 1)
+            held += seen * (n - 1)
+            distinct_n = size(events[at] & different)
+            if distinct_n >= needed:
+                _keep(keys[p], counts[p], table[at], distinct_n, width)
+            events[at] = 0
+        if prompts_n < n:
+            equal = _equal_pairs(shingles[p], first, n)
+            shared -= equal
+            held -= equal
         if held > 0:
             similarity[p] = shared / held
+
+
+@njit(nogil=True, cache=True)
+def _equal_pairs(shingles, first, n):  # type: ignore[no-untyped-def]
+    """Shingles of events, each as often as another event has the same prompt."""
+    alike = np.zeros(n, np.int64)
+    for a in range(n):
+        alike[first[a]] += 1
+    total = 0
+    for a in range(n):
+        for s in range(SKETCH):
+            if shingles[a, s] == NO_SHINGLE:
+                break
+            total += alike[first[a]] - 1
+    return total
 
 
 @njit(nogil=True, cache=True)

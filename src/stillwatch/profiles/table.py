@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
 from stillwatch.profiles.fields import EMPTY, PROFILE, identity
 from stillwatch.profiles.fold import fold
@@ -156,17 +157,20 @@ class ProfileTable:
                 self.model_names[key] = models[row].as_py()
 
 
-def _permute(rows: npt.NDArray[np.uint8], order: npt.NDArray[np.int64]) -> None:
+@njit(nogil=True, cache=True)
+def _permute(rows, order):  # type: ignore[no-untyped-def]
     """``rows[i], ... = rows[order[i]], ...`` with one spare row: follows each cycle once."""
-    source = order.tolist()
-    for start, first in enumerate(source):
-        if first in (start, -1):
+    source = order.copy()
+    spare = np.empty(rows.shape[1], rows.dtype)
+    for start in range(source.size):
+        if source[start] in (start, -1):  # where it belongs, or moved already
             continue
-        spare = rows[start].copy()
-        at, following = start, first
-        while following != start:
+        spare[:] = rows[start]
+        at = start
+        while source[at] != start:
+            following = source[at]
             rows[at] = rows[following]
-            source[at] = -1  # in place
-            at, following = following, source[following]
+            source[at] = -1
+            at = following
         rows[at] = spare
         source[at] = -1

@@ -35,7 +35,8 @@ def finding_record(finding: Finding) -> dict[str, Any]:
 
 def record(value: Any) -> dict[str, Any]:
     """Return a frozen domain type as JSON values; raises ``ValueError`` naming the field."""
-    return {f.name: _plain(getattr(value, f.name), f.name) for f in fields(value)}
+    kind: Any = type(value)
+    return {name: _plain(getattr(value, name), name) for name in _names(kind)}
 
 
 def severity(finding: Finding) -> tuple[float, float, str]:
@@ -61,8 +62,8 @@ def load_line(line: bytes, where: str) -> Finding:
 
 
 def _plain(value: Any, where: str) -> Any:
-    if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name), f"{where}.{f.name}") for f in fields(value)}
+    if isinstance(value, str | int):  # most values are
+        return value
     if isinstance(value, tuple):
         return [_plain(item, where) for item in value]
     if isinstance(value, datetime):
@@ -71,7 +72,15 @@ def _plain(value: Any, where: str) -> Any:
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{where}: {value} is not a finite number")
+    if is_dataclass(value):
+        kind: Any = type(value)
+        return {name: _plain(getattr(value, name), f"{where}.{name}") for name in _names(kind)}
     return value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def decode(kind: Any, value: Any, where: str) -> Any:

@@ -82,8 +82,8 @@ def write_result(
     accounts: pa.Table,
     flagged: Sequence[AccountFinding],
     campaigns: Sequence[CampaignFinding],
-) -> Path:
-    """Write the five files into ``out`` together and return the path of ``report.html``.
+) -> Result:
+    """Write the five files into ``out`` together and return what ``read_result`` would read.
 
     ``accounts`` has ``ACCOUNTS_RESULT_SCHEMA``; ``flagged`` holds flagged and exempt accounts.
     Whatever fails, an earlier result in ``out`` stays as it was. Raises ``ValueError`` where the
@@ -100,13 +100,14 @@ def write_result(
             pq.write_table(campaigns_table(campaigns), staging / _CAMPAIGNS, compression="zstd")
             page = render_page(summary, table, flagged, campaigns)
             (staging / _PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
-            (staging / _SUMMARY).write_bytes(_dump_summary(summary, staging))
+            digests = {name: _digest(staging / name) for name in _DIGESTED}
+            (staging / _SUMMARY).write_bytes(_dump_summary(summary, digests))
     except OSError as error:
         raise InputError(
             f"cannot write the result to {out}: {error}",
             hint="nothing of an earlier result was changed; free space or name another directory",
         ) from error
-    return out / _PAGE
+    return Result(out, summary, tuple(flagged), tuple(campaigns), digests)
 
 
 def read_result(out: Path) -> Result:
@@ -153,9 +154,8 @@ def _check_agreement(
         raise ValueError(f"{len(stray)} findings are neither flagged nor exempt, e.g. {stray[0]!r}")
 
 
-def _dump_summary(summary: RunSummary, staging: Path) -> bytes:
-    digests = {name: _digest(staging / name) for name in _DIGESTED}
-    head = {"schema": SCHEMA, **codec.record(summary), "files": digests}
+def _dump_summary(summary: RunSummary, digests: Mapping[str, str]) -> bytes:
+    head = {"schema": SCHEMA, **codec.record(summary), "files": dict(digests)}
     return orjson.dumps(head, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.campaigns.streams import Streams, spans, streams_of
+from stillwatch.campaigns.streams import Streams, occurrences, spans, streams_of
 from stillwatch.profiles.merge import Profiles, empty
 from tests.profiling import profiled
 from tests.support import event
@@ -134,3 +135,11 @@ def test_spans_are_ranges_in_a_row(ranges: list[tuple[int, int]]) -> None:
     starts = np.array([a for a, _ in ranges], dtype=np.int64)
     sizes = np.array([n for _, n in ranges], dtype=np.int64)
     assert spans(starts, sizes).tolist() == [x for a, n in ranges for x in range(a, a + n)]
+
+
+@pytest.mark.parametrize("kind", [np.uint32, np.uint64])
+def test_occurrences_count_every_key(kind: type[np.unsignedinteger]) -> None:
+    keys = np.random.default_rng(1).integers(0, 700, 3_000).astype(kind) << kind(20)
+    _, which, count = np.unique(keys, return_inverse=True, return_counts=True)
+    assert occurrences(keys).tolist() == count[which].tolist()
+    assert occurrences(keys[:0]).size == 0

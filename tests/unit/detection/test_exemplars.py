@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stillwatch.detection.exemplars import exemplars, scaffolded
+from stillwatch.detection.exemplars import by_account, exemplars, of_campaign
 from stillwatch.profiles.fields import EXEMPLARS
 from tests.profiling import profiled
 from tests.support import event
@@ -19,8 +19,15 @@ def test_a_campaign_shows_scaffolded_prompts_of_different_accounts() -> None:
     profiles = profiled(rows).profiles
     owner = np.repeat(np.arange(5), 2)
     slot = np.tile([1, 40], 5)
-    texts = scaffolded(profiles, owner, slot)
+    texts = of_campaign(profiles, owner, slot)
     assert len(texts) == EXEMPLARS
     assert [text[-1] for text in texts] == ["0", "1", "2"]
-    assert scaffolded(profiles, owner, slot, 3) == (exemplars(profiles[3])[1],)
-    assert scaffolded(profiles, owner[1::2], slot[1::2]) == ()
+    assert of_campaign(profiles, owner[1::2], slot[1::2]) == ()
+
+
+def test_each_account_shows_its_own_scaffolded_prompts() -> None:
+    rows = [event(i, account_id=f"a{i % 5}", prompt=f"prompt {i} of {i % 5}") for i in range(60)]
+    profiles = profiled(rows).profiles
+    found = by_account(profiles, np.array([3, 1, 3, 2]), np.array([1, 40, 0, 2]))
+    kept = [exemplars(profile) for profile in profiles]
+    assert found == {3: (kept[3][1], kept[3][0]), 2: (kept[2][2],)}

@@ -87,7 +87,7 @@ def test_too_small_a_reference_judges_nothing() -> None:
 def test_an_empty_reference_judges_nothing() -> None:
     ordinary = Ordinary.learn(np.empty((0, S)), np.empty(0))
     assert np.isnan(ordinary.below(reference(3), np.full(3, 10.0))).all()
-    assert np.isnan(ordinary.median(np.array([10.0]))).all()
+    assert np.isnan(ordinary.typical).all()
 
 
 def test_accounts_are_compared_with_others_of_like_volume() -> None:
@@ -99,8 +99,9 @@ def test_accounts_are_compared_with_others_of_like_volume() -> None:
     large = SIGN * np.full((1, S), 3.0)
     assert ordinary.below(large, np.array([1000.0])) == pytest.approx(0.5, abs=0.15)
     assert (ordinary.below(large, np.array([10.0])) == 1.0).all()
-    assert ordinary.median(np.array([10.0]))[0] * SIGN == pytest.approx(1.0, abs=0.05)
-    assert ordinary.median(np.array([1000.0]))[0] * SIGN == pytest.approx(3.0, abs=0.05)
+    few, many = ordinary.typical[ordinary.stratum(np.array([10.0, 1000.0]))] * SIGN
+    assert few == pytest.approx(1.0, abs=0.05)
+    assert many == pytest.approx(3.0, abs=0.05)
 
 
 def test_a_signal_rare_in_a_stratum_falls_back_to_everybody() -> None:

@@ -37,10 +37,11 @@ def bytes_of(out):
 @pytest.mark.parametrize("made", [sample(), sample(0, 0, 5), sample(0, 0, 0), hostile()])
 def test_what_is_written_is_read_back(tmp_path, made):
     summary, accounts, flagged, campaigns = made
-    page = write_result(tmp_path, summary, accounts, flagged, campaigns)
+    written = write_result(tmp_path, summary, accounts, flagged, campaigns)
     result = read_result(tmp_path)
+    assert written == result
     assert {path.name for path in tmp_path.iterdir()} == FILES
-    assert page == result.page == tmp_path / "report.html"
+    assert result.page == tmp_path / "report.html"
     assert result.summary == summary
     assert result.flagged == tuple(sorted(flagged, key=severity))
     assert result.campaigns == tuple(sorted(campaigns, key=severity))
