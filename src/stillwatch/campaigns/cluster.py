@@ -92,17 +92,19 @@ def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints
     sizes = np.bincount(labels, minlength=n)
     large = sizes[labels] > _LARGE
     if large.any():
-        labels = np.where(large, n + _leiden(n, left, right, weight, large), labels)
+        labels[large] = n + _leiden(left, right, weight, large)
     return _dense(labels, least)
 
 
-def _leiden(n: int, left: Ints, right: Ints, weight: Floats, inside: npt.NDArray[np.bool_]) -> Ints:
+def _leiden(left: Ints, right: Ints, weight: Floats, inside: npt.NDArray[np.bool_]) -> Ints:
+    """Cluster numbers of the streams ``inside``, whose links lead to each other."""
     import networkit as nk  # noqa: PLC0415  0.7 s that a run can spend beside other work
 
     nk.setNumberOfThreads(1)  # of this thread's: parallel moves would depend on timing
     chosen = inside[left]
-    pairs = (left[chosen].astype(np.uint64), right[chosen].astype(np.uint64))
-    graph = nk.GraphFromCoo((weight[chosen], pairs), n=n, weighted=True)
+    node = np.cumsum(inside, dtype=np.uint64) - np.uint64(1)
+    pairs = (node[left[chosen]], node[right[chosen]])
+    graph = nk.GraphFromCoo((weight[chosen], pairs), n=int(inside.sum()), weighted=True)
     algorithm = nk.community.ParallelLeiden(graph, iterations=3, randomize=False)
     algorithm.run()
     return np.asarray(algorithm.getPartition().getVector(), dtype=np.int64)

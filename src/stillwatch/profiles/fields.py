@@ -15,7 +15,7 @@ Merge rules
             the k smallest of a union is among the k smallest of every part that holds it, so
             the counts of the surviving keys are exact.
 
->>> PROFILE.itemsize < 17_000
+>>> PROFILE.itemsize < 15_000
 True
 """
 
@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a field changes; stored profiles of another version are refused."""
 
 Merge = Literal["sum", "min", "max", "sample", "tally"]
@@ -40,7 +40,6 @@ EXEMPLARS = 3
 EXEMPLAR_BYTES = 358
 LONG_PROMPT = 12
 """Words from which equal prompts of two accounts are no accident ("hi" is shared by all)."""
-DIM = 64
 FEATURES = 128
 TOPICS = 64
 FAMILIES = 64
@@ -52,8 +51,6 @@ EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 NO_SHINGLE = np.uint32(0xFFFFFFFF)
 """Padding of a shingle sketch; sorts last."""
 NEVER = np.int64(2**62)
-EMBEDDING_UNIT = 1 << 20
-"""Fixed-point scale of the embedding sum."""
 FOURIER_UNIT = 1 << 12
 """Fixed-point scale of the Fourier features."""
 
@@ -85,9 +82,6 @@ KEYS: tuple[tuple[str, int], ...] = (
 
 DISTINCT: tuple[tuple[str, int], ...] = (
     ("prompts", 128),
-    ("templates", 64),
-    ("closings", 64),
-    ("topics", 64),
     ("conversations", 64),
     ("addresses", 64),
     ("networks", 64),
@@ -132,12 +126,10 @@ def _vectors() -> tuple[Field, ...]:
         Field("marks", "u4", (len(MARKS),), "sum", "events that carry a mark"),
         Field("by_hour", "u4", (HOURS,), "sum", "requests by hour since 1970, modulo 504"),
         Field("words_hist", "u4", (BINS,), "sum", "prompt length in words"),
-        Field("input_hist", "u4", (BINS,), "sum", "input tokens"),
         Field("output_hist", "u4", (BINS,), "sum", "output tokens"),
         Field("scripts", "u4", (SCRIPTS,), "sum", "prompts by dominant script"),
         Field("families", "u4", (FAMILIES,), "sum", "prompts in which a phrase family occurs"),
         Field("topics", "u4", (TOPICS,), "sum", "prompts by topic cell"),
-        Field("embedding", "i8", (DIM,), "sum", "sum of unit prompt vectors, 2^-20"),
         Field("fourier", "i8", (FEATURES,), "sum", "sum of Fourier features, 2^-12"),
         *(Field(f"{n}_hll", "u1", (m,), "max", f"distinct {n}") for n, m in DISTINCT),
     )

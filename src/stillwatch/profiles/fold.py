@@ -12,8 +12,6 @@ from numba import njit
 
 from stillwatch.profiles.fields import (
     BINS,
-    DIM,
-    EMBEDDING_UNIT,
     FEATURES,
     HOURS,
     LONG_PROMPT,
@@ -121,7 +119,6 @@ def fold(  # type: ignore[no-untyped-def]
     script,
     families,
     shingles,
-    embedding,
     topic,
     meaning,
     fourier,
@@ -142,7 +139,6 @@ def fold(  # type: ignore[no-untyped-def]
 
         if tokens[i, 0] >= 0:
             p.input_tokens += tokens[i, 0]
-            p.input_hist[_bin(tokens[i, 0])] += 1
         if tokens[i, 1] >= 0:
             p.output_tokens += tokens[i, 1]
             p.output_hist[_bin(tokens[i, 1])] += 1
@@ -155,15 +151,10 @@ def fold(  # type: ignore[no-untyped-def]
         p.scripts[script[i]] += 1
         p.topics[topic[i] & (TOPICS - 1)] += 1
         _add_bits(p.families, families[i])
-        for d in range(DIM):
-            p.embedding[d] += np.int64(np.rint(embedding[i, d] * EMBEDDING_UNIT))
         for d in range(FEATURES):
             p.fourier[d] += fourier[i, d]
 
         _count_distinct(p.prompts_hll, prompt[i])
-        _count_distinct(p.templates_hll, template[i])
-        _count_distinct(p.closings_hll, closing[i])
-        _count_distinct(p.topics_hll, topic[i])
         if words[i] >= LONG_PROMPT:
             p.long_prompts += 1
             _tally(p.prompts_key, p.prompts_count, prompt[i])

@@ -92,7 +92,6 @@ class ProfileTable:
             text.script,
             text.families,
             text.shingles,
-            text.embedding,
             text.topic,
             text.meaning,
             text.fourier,
