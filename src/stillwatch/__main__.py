@@ -6,6 +6,7 @@ comes up after an interrupt is its consequence (numba turns one into an error of
 is never shown as a fault.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -49,8 +50,11 @@ def guarded(command: Callable[[], None]) -> None:
 def _command() -> None:
     # our own threads use all cores: the waiting ones of a matrix library would only take time
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.disable()  # nothing that is loaded becomes garbage: looking for it took a tenth of the time
     from stillwatch.cli import app  # noqa: PLC0415 - see above
 
+    gc.freeze()
+    gc.enable()
     app()
 
 
