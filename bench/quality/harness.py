@@ -32,8 +32,8 @@ from stillwatch.profiles.store import read_profiles, write_profiles
 from stillwatch.profiles.table import ProfileTable
 from stillwatch.simulation import SimulationOptions, simulate
 
-FIRST_SEED = 101
-"""Well apart from the seeds on which detection is developed."""
+FIRST_SEED, FITTING_SEED = 301, 201
+"""Worlds that figures are reported on, and worlds that weights are fitted on."""
 STANDARD = SimulationOptions(Path(), accounts=6400, days=14, volume=0.3)
 
 Bools = npt.NDArray[np.bool_]
@@ -55,11 +55,11 @@ class World:
     """Parameters of each campaign, by id."""
 
 
-def standard(worlds: int, **changes: Any) -> list[SimulationOptions]:
+def standard(worlds: int, first: int = FIRST_SEED, **changes: Any) -> list[SimulationOptions]:
     """Options of ``worlds`` worlds, every second one with real prompts (where there are any)."""
     data = data_folder()
     return [
-        replace(STANDARD, seed=FIRST_SEED + i, corpus=data if i % 2 else None, **changes)
+        replace(STANDARD, seed=first + i, corpus=data if i % 2 else None, **changes)
         for i in range(worlds)
         if i % 2 == 0 or data
     ]
