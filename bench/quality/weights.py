@@ -3,8 +3,8 @@
 Logistic regression with fixed signs and an L2 penalty, classes balanced: proposed groups with a
 hostile majority (more than 0.7) against innocent ones (less than 0.15), on their facets in spreads of
 the innocent groups of their world, with the request settings as simulated, absent and shuffled. The
-shipped weights are fitted on worlds apart from those that figures are reported on. To see what a fit is
-worth elsewhere, those worlds are split in two halves; each half is judged with weights fitted on the
+shipped weights are fitted on worlds apart from those that figures are reported on (``refit``). To see
+what a fit is worth elsewhere, the latter are split in two halves; each half is judged with weights fitted on the
 other, without the tactic (or the kind of prompts) in question.
 
     cd bench && python -m quality.weights [--worlds 8] [--json]
@@ -38,6 +38,7 @@ from stillwatch.detection.pooled import WEIGHTS, Yardstick
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
+FITTING_WORLDS = 12
 HOSTILE, INNOCENT = 0.7, 0.15
 PENALTY = 0.03
 NEGATIVE = ("overlap", "repeats")
@@ -139,7 +140,7 @@ def fit(parts: Iterable[Examples], without: str = "nothing") -> dict[str, float]
     return dict(zip(FITTED, found.x[:-1].round(2).tolist(), strict=True))
 
 
-def refit(worlds: int) -> dict[str, float]:
+def refit(worlds: int = FITTING_WORLDS) -> dict[str, float]:
     """Weights as shipped: from worlds that no figure is reported on."""
     return fit(examples(load(options)) for options in standard(worlds, FITTING_SEED))
 
@@ -193,9 +194,10 @@ def _weights_table(known: list[Examples]) -> dict[str, Any]:
         "generated prompts": [e for e in known if not e.world.real],
         "real prompts": [e for e in known if e.world.real],
     }
-    found = {name: fit(parts) for name, parts in fits.items() if parts}
+    found = {"worlds of the fit": refit()}
+    found |= {name: fit(parts) for name, parts in fits.items() if parts}
     rows = [[facet, WEIGHTS[facet], *(found[name][facet] for name in found)] for facet in FITTED]
-    groups = ["groups: innocent, hostile", "", *(
+    groups = ["groups: innocent, hostile", "", "", *(
         f"{sum(int((~e.hostile).sum()) for e in parts)}, {sum(int(e.hostile.sum()) for e in parts)}"
         for parts in fits.values() if parts
     )]  # fmt: skip
