@@ -154,7 +154,7 @@ def _facets(profiles: Profiles, events: Core, tactic_mask: int) -> tuple[float, 
         unity(times // _HOUR_US % 24),
         unity(of("sample_style")),
         unity(systems) if systems.any() else np.nan,
-        _turns(times, account),
+        _turns(times, of("sample_key"), account),
         float(share.std()),
         float(np.bitwise_count(families & np.uint64(tactic_mask)).mean()),
         -_variation(share * profiles["events"][np.unique(events.row)]),
@@ -168,12 +168,13 @@ def _overlap(prompt: Ints) -> float:
     return float((holders[where] > 1).mean())
 
 
-def _turns(times: Ints, account: Ints) -> float:
+def _turns(times: Ints, ties: npt.NDArray[np.generic], account: Ints) -> float:
     """Do the accounts take turns? Compares neighbours in time with a random order.
 
     People ask in bursts and at hours of their own, so that one is often followed by itself.
+    Events of one moment are ordered by ``ties``, which must not depend on the account.
     """
-    order = account[np.argsort(times, kind="stable")]
+    order = account[np.lexsort((ties, times))]
     chance = np.square(np.bincount(account) / account.size).sum()
     same = (order[1:] == order[:-1]).mean() if order.size > 1 else chance
     return -float(np.log((same + _RARE) / (chance + _RARE)))

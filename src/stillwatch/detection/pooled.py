@@ -26,29 +26,29 @@ from stillwatch.campaigns.cohesion import NAMES
 Floats = npt.NDArray[np.float64]
 
 WEIGHTS: dict[str, float] = {
-    "turns": 0.75,
+    "turns": 0.77,
+    "depth": 0.73,
     "overlap": -0.65,
-    "evenness": 0.57,
-    "exclusivity": 0.56,
-    "length": 0.52,
-    "depth": 0.46,
-    "tactics": 0.4,
-    "disguise": 0.38,
-    "repeats": -0.33,
-    "output": 0.28,
-    "output_unity": 0.28,
-    "wording_unity": 0.27,
-    "hour_unity": 0.2,
-    "length_unity": 0.19,
-    "family_unity": 0.19,
+    "length": 0.6,
+    "exclusivity": 0.59,
+    "evenness": 0.55,
+    "tactics": 0.49,
+    "repeats": -0.47,
+    "disguise": 0.41,
+    "output": 0.32,
+    "output_unity": 0.27,
+    "wording_unity": 0.26,
+    "hour_unity": 0.26,
+    "length_unity": 0.2,
     "settings_unity": 0.19,
-    "system_unity": 0.15,
+    "system_unity": 0.16,
+    "family_unity": 0.09,
 }
 """Facets in the index. Signs are fixed by what a job is; sizes are fitted (see ADR 5)."""
 
 FEWEST = 20
 """Natural groups without which nothing can be said."""
-_FAR = 4.0  # spreads; a facet beyond this adds nothing
+_FAR = 2.0  # spreads; a facet beyond this adds nothing, so that one or two cannot carry a verdict
 _OUTLIER = 2.5  # index from which a group is no longer taken for natural
 _ROUNDS = 3
 _HIGH = 0.9  # quantile that the upper spread of the index is taken from

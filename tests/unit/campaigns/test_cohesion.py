@@ -73,11 +73,12 @@ def test_accounts_that_a_scheduler_serves_take_turns_and_people_work_in_bursts()
     account = np.repeat(np.arange(10), 20)
     in_turns = np.tile(np.arange(20), 10) * 10 + account
     in_bursts = np.arange(200)
-    mixed = np.random.default_rng(1).permutation(200)
-    turns, bursts, chance = (_turns(times, account) for times in (in_turns, in_bursts, mixed))
+    ties = mixed = np.random.default_rng(1).permutation(200)
+    turns, bursts, chance = (_turns(times, ties, account) for times in (in_turns, in_bursts, mixed))
     assert turns > 1.5
     assert abs(chance) < 0.5
     assert bursts < -1.5
+    assert _turns(np.zeros(200), ties, account) == chance  # a log without times says nothing
 
 
 def test_shares_of_scaffolded_traffic_differ_where_cover_does() -> None:
