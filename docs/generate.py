@@ -149,7 +149,7 @@ A campaign is not judged by how odd its accounts are but by whether they are one
 that carry the group's scaffold count. A *unity* is minus the log of the intraclass correlation: the
 share of the variance that lies between accounts. It is high when accounts are exchangeable.
 
-These enter the test, in spreads of natural groups of like size, with this weight (a negative weight:
+These enter the test, in spreads of natural groups, with this weight (a negative weight:
 low values are suspicious). The weights were fitted on simulated worlds
 ([ADR 5](../adr/0005-cohesion-weights.md)); what they promise is calibrated on your own log.
 

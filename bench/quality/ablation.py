@@ -16,13 +16,13 @@ from stillwatch.detection.pooled import WEIGHTS
 from stillwatch.detection.scoring import GROUPS
 
 TOGETHER = {
-    "all settings (one_style, settings_unity, system_unity)": (
-        "one_style", "settings_unity", "system_unity"
-    ),
-    "all wording (tactics, length, repeats, overlap)": (
-        "tactics", "length", "repeats", "overlap"
-    ),
-}  # fmt: skip
+    "all settings": ("settings_unity", "system_unity"),
+    "all time": ("turns", "hour_unity", "evenness"),
+    "all lengths": ("output", "output_unity", "length", "length_unity"),
+    "all phrases": ("tactics", "family_unity"),
+    "all wording": ("exclusivity", "wording_unity", "repeats", "overlap"),
+    "all amounts": ("depth", "disguise", "evenness"),
+}
 """Facets that one attacker could hide together, or one missing column takes away."""
 HEAD = (
     "without", "recall at FPR 1e-2", "recall at FPR 1e-3", "change", "recall of the flags",

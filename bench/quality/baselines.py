@@ -49,12 +49,10 @@ def measure(worlds: int) -> dict[str, Any]:
         world = load(options)
         told = judgement(world)
         truth = against_truth(world, told)
-        everybody = np.arange(len(world.table))
-        keys = collect(
-            world.table.profiles, world.records, _HUB_SHARE, told.groups.streams, everybody
-        )
+        everybody = np.arange(world.profiles.size)
+        keys = collect(world.profiles, world.records, _HUB_SHARE, told.groups.streams, everybody)
         scores = {
-            "volume": world.table.profiles["events"].astype(np.float64),
+            "volume": world.profiles["events"].astype(np.float64),
             "shared things": shared(keys),
             "cluster size": cluster_size(keys),
             "PRADA": prada(options, world),
@@ -109,7 +107,7 @@ def prada(options: SimulationOptions, world: World) -> Floats:
         accounts.append(events["account_id"].combine_chunks())
     ids = pa.chunked_array(accounts).combine_chunks()
     row = ids.dictionary_encode()
-    number = {name: i for i, name in enumerate(world.table.account_ids)}
+    number = {name: i for i, name in enumerate(world.account_ids)}
     own = np.array([number[name] for name in row.dictionary.to_pylist()])[row.indices.to_numpy()]
     order = np.argsort(own, kind="stable")
     starts = np.searchsorted(own[order], np.arange(len(number) + 1))

@@ -37,7 +37,7 @@ def measure(worlds: int) -> dict[str, Any]:
     step = 2 if len(loaded) > 2 else 1
     partner = [(i + step) % len(loaded) for i in range(len(loaded))]
     guided = [
-        judgement(world, baseline=loaded[other].table)
+        judgement(world, baseline=loaded[other].profiles)
         for world, other in zip(loaded, partner, strict=True)
     ]
     figures = [told.groups.figures for told in alone]
@@ -72,7 +72,7 @@ def measure(worlds: int) -> dict[str, Any]:
 def _accounts(worlds: list[World], told: list[Judgement]) -> Floats:
     return np.concatenate(
         [
-            one.p_values[world.table.profiles["events"] >= ENOUGH]
+            one.p_values[world.profiles["events"] >= ENOUGH]
             for world, one in zip(worlds, told, strict=True)
         ]
     )

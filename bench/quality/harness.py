@@ -27,14 +27,20 @@ from stillwatch.detection.judge import DetectionOptions, Judgement, judge
 from stillwatch.detection.pooled import WEIGHTS
 from stillwatch.evaluation import Judged
 from stillwatch.pipeline import summarise
+from stillwatch.profiles.estimators import sampled
+from stillwatch.profiles.fields import SAMPLE
+from stillwatch.profiles.merge import Profiles
 from stillwatch.profiles.phrases import load_families, shipped_rules
 from stillwatch.profiles.store import read_profiles, write_profiles
-from stillwatch.profiles.table import ProfileTable
 from stillwatch.simulation import SimulationOptions, simulate
 
-FIRST_SEED = 101
-"""Well apart from the seeds on which detection is developed."""
+FIRST_SEED, FITTING_SEED = 401, 201
+"""Worlds that figures are reported on, and worlds that weights are fitted on."""
 STANDARD = SimulationOptions(Path(), accounts=6400, days=14, volume=0.3)
+
+WAYS = ("simulated", "absent", "shuffled")
+"""What may have become of the request settings; see ``with_settings``."""
+_NO_STYLE = 7  # any constant: requests without settings have one style
 
 Bools = npt.NDArray[np.bool_]
 
@@ -46,7 +52,8 @@ class World:
     name: str
     real: bool
     """Whether its prompts are real ones."""
-    table: ProfileTable
+    account_ids: tuple[str, ...]
+    profiles: Profiles
     records: pa.Table
     """Sign-up records in the order of the profiles."""
     labels: pa.Table
@@ -55,11 +62,11 @@ class World:
     """Parameters of each campaign, by id."""
 
 
-def standard(worlds: int, **changes: Any) -> list[SimulationOptions]:
+def standard(worlds: int, first: int = FIRST_SEED, **changes: Any) -> list[SimulationOptions]:
     """Options of ``worlds`` worlds, every second one with real prompts (where there are any)."""
     data = data_folder()
     return [
-        replace(STANDARD, seed=FIRST_SEED + i, corpus=data if i % 2 else None, **changes)
+        replace(STANDARD, seed=first + i, corpus=data if i % 2 else None, **changes)
         for i in range(worlds)
         if i % 2 == 0 or data
     ]
@@ -79,11 +86,31 @@ def load(options: SimulationOptions) -> World:
     return World(
         folder.name,
         options.corpus is not None,
-        table,
+        tuple(table.account_ids),
+        table.profiles,
         align(pq.read_table(made / "accounts.parquet"), table.account_ids),
         align(pq.read_table(made / "labels.parquet"), table.account_ids),
         {campaign["campaign_id"]: campaign for campaign in described["campaigns"]},
     )
+
+
+def with_settings(world: World, way: str) -> World:
+    """A world whose request settings are as ``simulated``, ``absent``, or ``shuffled``.
+
+    Absent: as in a log without those columns. Shuffled: each account has the settings of another,
+    drawn at random, so that they say nothing about who works together.
+    """
+    if way == "simulated":
+        return world
+    profiles = world.profiles.copy()
+    if way == "absent":
+        profiles["sample_style"], profiles["sample_system"] = _NO_STYLE, 0
+    else:
+        lender = np.random.default_rng(0).permutation(profiles.size)
+        slots = np.arange(SAMPLE) % np.maximum(sampled(profiles)[lender], 1)[:, None]
+        for field in ("sample_style", "sample_system"):
+            profiles[field] = profiles[field][lender[:, None], slots]
+    return replace(world, profiles=profiles)
 
 
 def simulated(options: SimulationOptions) -> Path:
@@ -122,16 +149,16 @@ def _families() -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(family.name for family in families), tactics
 
 
-def judgement(world: World, fdr: float = 0.05, baseline: ProfileTable | None = None) -> Judgement:
+def judgement(world: World, fdr: float = 0.05, baseline: Profiles | None = None) -> Judgement:
     """Judge a world as ``stillwatch detect`` does."""
-    excused = exemptions(world.table.account_ids, world.records, frozenset())
+    excused = exemptions(list(world.account_ids), world.records, frozenset())
     return judge(
-        world.table.profiles,
+        world.profiles,
         world.records,
         np.array([why is not None for why in excused], dtype=np.bool_),
         *_families(),
         DetectionOptions(fdr=fdr),
-        None if baseline is None else baseline.profiles,
+        baseline,
     )
 
 
@@ -144,7 +171,7 @@ def against_truth(world: World, told: Judgement, fdr: float = 0.05) -> Judged:
         score=told.scores,
         p_value=told.p_values,
         flagged=told.flagged,
-        events=world.table.profiles["events"].astype(np.int64),
+        events=world.profiles["events"].astype(np.int64),
         reported=tuple(str(n) if n >= 0 else None for n in told.campaign.tolist()),
         hostile=hostile,
         kind=tuple(labels["kind"]),

@@ -91,16 +91,17 @@ def measure(worlds: int, large: int) -> dict[str, Any]:
 def _replayed(options: SimulationOptions) -> tuple[list[Told], npt.NDArray[np.int64]]:
     """Campaigns of one world; innocents ever flagged, innocents, accounts ever flagged."""
     world = load(options)
-    row = {name: number for number, name in enumerate(world.table.account_ids)}
+    row = {name: number for number, name in enumerate(world.account_ids)}
 
     def decide(table: ProfileTable) -> npt.NDArray[np.bool_]:
         rows = np.array([row[name] for name in table.account_ids])
-        return judgement(
-            World(world.name, world.real, table, world.records.take(rows), world.labels, {})
-        ).flagged
+        records = world.records.take(rows)
+        ids = tuple(table.account_ids)
+        day = World(world.name, world.real, ids, table.profiles, records, world.labels, {})
+        return judgement(day).flagged
 
     seen = replay(_days(options), decide)
-    flagged_on = np.array([seen.get(name, NEVER) for name in world.table.account_ids])
+    flagged_on = np.array([seen.get(name, NEVER) for name in world.account_ids])
     attacks = _attacks(options, row)
     campaigns = world.labels["campaign_id"].to_pylist()
     told = []

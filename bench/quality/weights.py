@@ -2,8 +2,10 @@
 
 Logistic regression with fixed signs and an L2 penalty, classes balanced: proposed groups with a
 hostile majority (more than 0.7) against innocent ones (less than 0.15), on their facets in spreads of
-the innocent groups of their world. Worlds are split in two halves; each half is judged with weights
-fitted on the other, without the tactic (or the kind of prompts) in question.
+the innocent groups of their world, with the request settings as simulated, absent and shuffled. The
+shipped weights are fitted on worlds apart from those that figures are reported on (``refit``). To see
+what a fit is worth elsewhere, the latter are split in two halves; each half is judged with weights fitted on the
+other, without the tactic (or the kind of prompts) in question.
 
     cd bench && python -m quality.weights [--worlds 8] [--json]
 """
@@ -18,7 +20,17 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from common import arguments, emit
-from quality.harness import World, against_truth, judgement, load, standard, weighted
+from quality.harness import (
+    FITTING_SEED,
+    WAYS,
+    World,
+    against_truth,
+    judgement,
+    load,
+    standard,
+    weighted,
+    with_settings,
+)  # fmt: skip
 from quality.pooling import Pooled
 from stillwatch.campaigns.cohesion import NAMES
 from stillwatch.detection.pooled import WEIGHTS, Yardstick
@@ -26,8 +38,9 @@ from stillwatch.detection.pooled import WEIGHTS, Yardstick
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
+FITTING_WORLDS = 12
 HOSTILE, INNOCENT = 0.7, 0.15
-PENALTY = 0.1
+PENALTY = 0.03
 NEGATIVE = ("overlap", "repeats")
 FITTED = tuple(WEIGHTS)
 HEAD = (
@@ -48,7 +61,16 @@ class Examples:
 
 
 def examples(world: World) -> Examples:
-    """The groups that the detector proposes, with their truth."""
+    """The groups that the detector proposes, with their truth, in every way of ``WAYS``."""
+    parts = [_examples(with_settings(world, way)) for way in WAYS]
+    return Examples(
+        np.concatenate([part.spreads for part in parts]),
+        np.concatenate([part.hostile for part in parts]),
+        np.concatenate([part.tactic for part in parts]), world,
+    )  # fmt: skip
+
+
+def _examples(world: World) -> Examples:
     groups = judgement(world).groups
     tactic_of = np.array(
         [
@@ -76,9 +98,10 @@ def examples(world: World) -> Examples:
 
 UNSEEN: tuple[tuple[str, ...], ...] = (
     (),
-    ("one_style", "settings_unity", "system_unity"),
-    ("output", "length"),
-    ("hour_unity", "evenness"),
+    ("settings_unity", "system_unity"),
+    ("output", "output_unity", "length", "length_unity"),
+    ("turns", "hour_unity", "evenness"),
+    ("tactics", "family_unity"),
 )
 """Parts of the evidence that a fit must do without, in turn."""
 
@@ -115,6 +138,11 @@ def fit(parts: Iterable[Examples], without: str = "nothing") -> dict[str, float]
     start = np.zeros(len(FITTED) + 1)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)])
     return dict(zip(FITTED, found.x[:-1].round(2).tolist(), strict=True))
+
+
+def refit(worlds: int = FITTING_WORLDS) -> dict[str, float]:
+    """Weights as shipped: from worlds that no figure is reported on."""
+    return fit(examples(load(options)) for options in standard(worlds, FITTING_SEED))
 
 
 def measure(worlds: int) -> dict[str, Any]:
@@ -166,9 +194,10 @@ def _weights_table(known: list[Examples]) -> dict[str, Any]:
         "generated prompts": [e for e in known if not e.world.real],
         "real prompts": [e for e in known if e.world.real],
     }
-    found = {name: fit(parts) for name, parts in fits.items() if parts}
+    found = {"worlds of the fit": refit()}
+    found |= {name: fit(parts) for name, parts in fits.items() if parts}
     rows = [[facet, WEIGHTS[facet], *(found[name][facet] for name in found)] for facet in FITTED]
-    groups = ["groups: innocent, hostile", "", *(
+    groups = ["groups: innocent, hostile", "", "", *(
         f"{sum(int((~e.hostile).sum()) for e in parts)}, {sum(int(e.hostile.sum()) for e in parts)}"
         for parts in fits.values() if parts
     )]  # fmt: skip

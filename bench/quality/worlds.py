@@ -1,7 +1,8 @@
 """Quality on standard worlds: 6,400 accounts, 14 days, about 560,000 events, every tactic.
 
 Every second world has real prompts. Figures are over accounts with at least 20 requests; rates
-are pooled over worlds, with 95 % Wilson intervals. No baseline: each log calibrates itself.
+are pooled over worlds, with 95 % Wilson intervals. No baseline: each log calibrates itself. Three tables
+ask what becomes of them where request settings are absent, or shuffled among accounts.
 
     cd bench && python -m quality.worlds [--worlds 8] [--hydra 4] [--json]
 """
@@ -10,11 +11,13 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from common import arguments, emit
-from quality.harness import World, against_truth, judgement, load, standard
+from quality.harness import WAYS, World, against_truth, judgement, load, standard, with_settings
 from quality.pooling import Pooled, rate
 from stillwatch.evaluation import Evaluation, Judged, assess
+from stillwatch.simulation.settings import WAYS as CAMPAIGN_WAYS
 
 PROMISES = (0.01, 0.05, 0.10)
 HEAD = (
@@ -32,13 +35,18 @@ LARGE = 20
 
 def measure(worlds: int, hydra: int) -> dict[str, Any]:
     """All tables."""
-    at: dict[float, list[Judged]] = {promise: [] for promise in PROMISES}
+    at: dict[tuple[str, float], list[Judged]] = {
+        (way, promise): [] for way in WAYS for promise in PROMISES
+    }
     rows, bands, real = [], [], []
     for options in standard(worlds):
         world = load(options)
-        for promise in PROMISES:
-            at[promise].append(against_truth(world, judgement(world, promise), promise))
-        rows.append(_world_row(world, at[0.05][-1]))
+        for way in WAYS:
+            changed = with_settings(world, way)
+            for promise in PROMISES:
+                told = judgement(changed, promise)
+                at[way, promise].append(against_truth(changed, told, promise))
+        rows.append(_world_row(world, at["simulated", 0.05][-1]))
         bands.append(world.campaigns)
         real.append(world.real)
     low_and_slow = [
@@ -46,16 +54,18 @@ def measure(worlds: int, hydra: int) -> dict[str, Any]:
         for options in standard(hydra, tactics=("hydra_low_and_slow",), cover=0.6, noise=0.2)
         for world in [load(options)]
     ]
-    judged = at[0.05]
-    pooled = Pooled.of(judged)
+    judged = at["simulated", 0.05]
+    pooled = {way: Pooled.of(at[way, 0.05]) for way in WAYS}
     return {
         "tables": [
             {"title": "One row per world, flags at a promised 5 %", "head": HEAD, "rows": rows},
             _pooled_table(judged, real, low_and_slow),
+            _settings_table({way: at[way, 0.05] for way in WAYS}),
             _promises(at),
             _populations(pooled),
             _tactics(pooled),
-            _bands(pooled, bands),
+            _ways_of_campaigns(pooled["simulated"], bands),
+            _bands(pooled["simulated"], bands),
         ]
     }
 
@@ -98,56 +108,110 @@ def _pooled_table(judged: list[Judged], real: list[bool], hydra: list[Judged]) -
     return {"title": "Pooled over worlds", "head": ("worlds", "n", *RATES), "rows": rows}
 
 
-def _promises(at: dict[float, list[Judged]]) -> dict[str, Any]:
+def _settings_table(at: dict[str, list[Judged]]) -> dict[str, Any]:
     rows = []
-    for promise, judged in at.items():
+    for way, judged in at.items():
+        told = [assess(one) for one in judged]
+        agreement = [one.campaigns.bcubed for one in told]
+        least = min(
+            point.recall.value for one in told for point in one.restricted[1].points
+            if point.limit == 1e-3
+        )  # fmt: skip
+        rows.append(
+            [way, *_rates(Pooled.of(judged)), f"{least:.3f}",
+             f"{np.mean([a.precision for a in agreement]):.3f}",
+             f"{np.mean([a.recall for a in agreement]):.3f}"]
+        )  # fmt: skip
+    return {
+        "title": "By what became of the request settings",
+        "head": ("settings", *RATES, "at FPR 1e-3, worst world", "B-cubed P", "B-cubed R"),
+        "rows": rows,
+    }
+
+
+def _promises(at: dict[tuple[str, float], list[Judged]]) -> dict[str, Any]:
+    rows = []
+    for (way, promise), judged in at.items():
         pooled = Pooled.of(judged)
         told = [assess(one).campaigns for one in judged]
         innocent, reported = (
             sum(len(t.benign) for t in told), sum(t.reported for t in told),
         )  # fmt: skip
         rows.append(
-            [f"{promise:.0%}", pooled.fdr(), pooled.flag_recall(), rate(innocent, reported)]
+            [way, f"{promise:.0%}", pooled.fdr(), pooled.flag_recall(), rate(innocent, reported)]
         )
     return {
         "title": "What was promised and what came true",
-        "head": ("promised FDR", "innocent among flagged accounts", "recall of the flags",
+        "head": ("settings", "promised FDR", "innocent among flagged accounts", "recall of the flags",
                  "innocent among reported campaigns"),
         "rows": rows,
     }  # fmt: skip
 
 
-def _populations(pooled: Pooled) -> dict[str, Any]:
-    rows = [[name, rate(bad, n)] for name, bad, n in pooled.worst_populations()]
+def _populations(pooled: dict[str, Pooled]) -> dict[str, Any]:
+    rows = [
+        [way, name, rate(bad, n)]
+        for way, one in pooled.items()
+        for name, bad, n in one.worst_populations(3)
+    ]
     return {
         "title": "Innocent populations with most flags (promised 5 %)",
-        "head": ("population", "share flagged"),
+        "head": ("settings", "population", "share flagged"),
         "rows": rows,
     }
 
 
-def _tactics(pooled: Pooled) -> dict[str, Any]:
+def _tactics(pooled: dict[str, Pooled]) -> dict[str, Any]:
+    known = pooled["simulated"]
     rows = []
-    for tactic in sorted(set(pooled.kind[pooled.hostile].tolist())):
-        among = pooled.kind == tactic
-        n = np.unique(pooled.campaign[pooled.hostile & among]).size
-        rows.append([tactic, n, pooled.recall(1e-3, among), pooled.flag_recall(among)])
+    for tactic in sorted(set(known.kind[known.hostile].tolist())):
+        among = known.kind == tactic
+        n = np.unique(known.campaign[known.hostile & among]).size
+        rows.append(
+            [tactic, n, *(one.recall(1e-3, among) for one in pooled.values()),
+             known.flag_recall(among)]
+        )  # fmt: skip
     return {
         "title": "Per tactic",
-        "head": ("tactic", "campaigns", "recall at FPR 1e-3", "recall of the flags"),
+        "head": ("tactic", "campaigns", *(f"recall at FPR 1e-3, {way}" for way in pooled),
+                 "recall of the flags, simulated"),
+        "rows": rows,
+    }  # fmt: skip
+
+
+def _ways_of_campaigns(
+    pooled: Pooled, campaigns: list[dict[str, dict[str, Any]]]
+) -> dict[str, Any]:
+    own = _parameter(pooled, campaigns, "settings")
+    rows = [
+        [way, np.unique(pooled.campaign[own == way]).size,
+         pooled.recall(1e-3, own == way), pooled.flag_recall(own == way)]
+        for way in CAMPAIGN_WAYS
+    ]  # fmt: skip
+    return {
+        "title": "By how a campaign holds to its settings",
+        "head": ("settings", "campaigns", "recall at FPR 1e-3", "recall of the flags"),
         "rows": rows,
     }
+
+
+def _parameter(
+    pooled: Pooled, campaigns: list[dict[str, dict[str, Any]]], name: str
+) -> npt.NDArray[np.object_]:
+    """A parameter of each account's campaign, None for innocents."""
+    value = {
+        f"{number} {campaign}": told[name]
+        for number, world in enumerate(campaigns)
+        for campaign, told in world.items()
+    }
+    return np.array([value.get(campaign) for campaign in pooled.campaign], dtype=object)
 
 
 def _bands(pooled: Pooled, campaigns: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
     rows = []
     for name, bands in BANDS.items():
-        value = {
-            f"{number} {campaign}": told[name]
-            for number, world in enumerate(campaigns)
-            for campaign, told in world.items()
-        }
-        own = np.array([value.get(campaign, -1.0) for campaign in pooled.campaign])
+        own = _parameter(pooled, campaigns, name)
+        own = np.array([-1.0 if v is None else v for v in own.tolist()])
         for low, high in bands:
             among = (own >= low) & (own < high)
             rows.append(

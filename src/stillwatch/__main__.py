@@ -55,7 +55,10 @@ def _command() -> None:
 
     gc.freeze()
     gc.enable()
-    app()
+    try:
+        app()
+    finally:
+        gc.unfreeze()
 
 
 def _interrupted(error: BaseException) -> bool:

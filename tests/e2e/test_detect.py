@@ -36,7 +36,8 @@ def stillwatch(*arguments: object) -> str:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("e2e") / "world"
-    stillwatch("simulate", "--out", folder, "--accounts", 300, "--days", 7, "--attack-share", 0.15)
+    size = ("--accounts", 300, "--days", 7, "--attack-share", 0.15, "--campaigns", 4)
+    stillwatch("simulate", "--out", folder, *size)
     return folder
 
 

@@ -1,9 +1,10 @@
 """Cohesion: one job, or many people with something in common.
 
-Accounts of one job draw from one pool of prompts: each is like any other in what it asks, when
-and with which settings, and the pool is shared out, so that nobody repeats a sister's prompt.
-People who share a framework, a campus or a class each have topics, hours and settings of their
-own; strangers who run one benchmark repeat the same prompts.
+Accounts of one job draw from one pool of prompts: each is like any other in its wording, its
+lengths and its hours, and the pool is shared out, so that nobody repeats a sister's prompt and a
+scheduler lets the accounts take turns. People who share a framework, a campus or a class each have
+wording, hours and bursts of work of their own; strangers who run one benchmark repeat the same
+prompts. Settings are looked at as well, but a job can vary them at will.
 
 Only the events of the group's streams are looked at: what cover traffic dilutes is undone.
 
@@ -20,6 +21,7 @@ from numba import njit, uint64
 
 from stillwatch.campaigns.streams import Ints, Streams, occurrences, spans
 from stillwatch.profiles.estimators import sampled
+from stillwatch.profiles.fields import NO_SHINGLE
 from stillwatch.profiles.hashing import mix64
 from stillwatch.profiles.merge import Profiles
 
@@ -31,11 +33,15 @@ FACETS: tuple[tuple[str, str], ...] = (
     ("exclusivity", "log of the share of all holders of the common shingles that the group has"),
     ("repeats", "share of scaffolded requests that repeat the account's own earlier prompt"),
     ("overlap", "share of scaffolded prompts that occur at a second account: sharded jobs have none"),
-    ("content_unity", "unity of what is asked"),
+    ("wording_unity", "unity of the wording, by the signs of 24 projections of the shingles"),
+    ("length_unity", "unity of the words of a scaffolded prompt, in half-octaves"),
+    ("output_unity", "unity of the answer's tokens, in half-octaves"),
+    ("family_unity", "unity of the phrase families that a scaffolded prompt holds"),
     ("hour_unity", "unity of the hours of the day"),
     ("settings_unity", "unity of the request settings"),
     ("system_unity", "unity of the system prompt"),
-    ("one_style", "log of the share of the most frequent request settings"),
+    ("turns", "minus the log of how often the same account asks twice running, over chance"),
+    ("disguise", "variation over the accounts of the share of their traffic that is scaffolded"),
     ("tactics", "extraction tactics whose words a scaffolded prompt holds, on average"),
     ("evenness", "minus the variation of scaffolded volume over the accounts"),
     ("length", "mean log of the words of a scaffolded prompt"),
@@ -49,6 +55,8 @@ _MEMBERS = 64  # accounts looked at, at most: a larger group is judged by its fi
 _COMMON = 0.3  # share of a group's streams from which a shingle is common
 _ALIKE = 0.01  # share of variance between accounts below which they count as exchangeable
 _HOUR_US = 3_600_000_000
+_SIGNS = 24  # of the shingles of a prompt
+_RARE = 0.02  # share of neighbours below which "the same account" is not told from "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +135,33 @@ def _facets(profiles: Profiles, events: Core, sizes: Ints, tactic_mask: int) -> 
 
     account, n = events.account, events.account.size
     k = events.accounts
-    hours = (of("sample_time").astype(np.int64) // _HOUR_US % 24).astype(np.uint64)
-    styles = of("sample_style").astype(np.uint64)
+
+    def unity(codes: npt.NDArray[np.generic]) -> float:
+        return float(_unity(codes.astype(np.uint64), account, k, 24, True))
+
+    times = of("sample_time").astype(np.int64)
+    words = of("sample_words").astype(np.float64)
     answers = of("sample_output").astype(np.float64)
-    systems = of("sample_system").astype(np.uint64)
-    families = of("sample_families") & np.uint64(tactic_mask)  # type: ignore[operator]
+    families, systems = of("sample_families").astype(np.uint64), of("sample_system")
+    answered = bool((answers >= 0).any())
+    rows = events.row[np.diff(account, prepend=-1) > 0]
+    share = np.bincount(account, minlength=k) / sizes[rows]
     return (
         1 - n / events.requests,
         _overlap(of("sample_prompt").astype(np.int64)),
-        _unity(of("sample_meaning").astype(np.uint64), account, k, 64, False),
-        _unity(hours, account, k, 24, True),
-        _unity(styles, account, k, 24, True),
-        _unity(systems, account, k, 24, True) if systems.any() else np.nan,
-        float(np.log(np.unique(styles, return_counts=True)[1].max() / n)),
-        float(np.bitwise_count(families).mean()),
-        -_variation(profiles, events, sizes),
-        float(np.log1p(of("sample_words").astype(np.float64)).mean()),
-        float(np.log1p(answers[answers >= 0]).mean()) if (answers >= 0).any() else np.nan,
+        float(_unity(_wording(of("sample_shingles")), account, k, _SIGNS, False)),
+        unity(2 * np.log2(1 + words)),
+        unity(2 * np.log2(2 + answers)) if answered else np.nan,
+        float(_unity(families, account, k, 64, False)),
+        unity(times // _HOUR_US % 24),
+        unity(of("sample_style")),
+        unity(systems) if systems.any() else np.nan,
+        _turns(times, of("sample_key"), account),
+        float(share.std()),
+        float(np.bitwise_count(families & np.uint64(tactic_mask)).mean()),
+        -_variation(share * profiles["events"][rows]),
+        float(np.log1p(words).mean()),
+        float(np.log1p(answers[answers >= 0]).mean()) if answered else np.nan,
     )
 
 
@@ -152,12 +170,39 @@ def _overlap(prompt: Ints) -> float:
     return float((holders[where] > 1).mean())
 
 
-def _variation(profiles: Profiles, events: Core, sizes: Ints) -> float:
+def _turns(times: Ints, ties: npt.NDArray[np.generic], account: Ints) -> float:
+    """Do the accounts take turns? Compares neighbours in time with a random order.
+
+    People ask in bursts and at hours of their own, so that one is often followed by itself.
+    Events of one moment are ordered by ``ties``, which must not depend on the account.
+    """
+    order = account[np.lexsort((ties, times))]
+    chance = np.square(np.bincount(account) / account.size).sum()
+    same = (order[1:] == order[:-1]).mean() if order.size > 1 else chance
+    return -float(np.log((same + _RARE) / (chance + _RARE)))
+
+
+def _variation(volume: Floats) -> float:
     """Coefficient of variation of the accounts' scaffolded volume, scaled up from the samples."""
-    rows = events.row[np.diff(events.account, prepend=-1) > 0]
-    share = np.bincount(events.account, minlength=rows.size) / sizes[rows]
-    volume = share * profiles["events"][rows]
     return float(volume.std() / volume.mean())
+
+
+@njit(nogil=True, cache=True)
+def _wording(shingles):  # type: ignore[no-untyped-def]
+    """Signs of the summed random signs of a prompt's shingles (SimHash, Charikar 2002)."""
+    codes = np.zeros(shingles.shape[0], np.uint64)
+    sums = np.zeros(_SIGNS)
+    for i in range(codes.size):
+        sums[:] = 0
+        for s in range(shingles.shape[1]):
+            if shingles[i, s] == NO_SHINGLE:
+                break
+            code = mix64(uint64(shingles[i, s]))
+            for b in range(_SIGNS):
+                sums[b] += 1.0 if (code >> uint64(b)) & uint64(1) else -1.0
+        for b in range(_SIGNS):
+            codes[i] |= uint64(sums[b] > 0) << uint64(b)
+    return codes
 
 
 @njit(nogil=True, cache=True)

@@ -44,7 +44,7 @@ class DetectionOptions:
     """Promised share of innocents among the flagged."""
     hub_share: float = 0.1
     """Things that a larger share of all accounts has in common are no evidence of a link."""
-    least_campaign: int = 4
+    least_campaign: int = 6
     """Fewest accounts of a campaign."""
     least_events: int = 8
     """Accounts with fewer requests are not judged alone, only as part of a campaign."""

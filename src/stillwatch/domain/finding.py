@@ -79,7 +79,7 @@ class CampaignFinding:
     last_seen: datetime
     score: float
     p_value: float
-    """Of the pooled (merged) profile, against benign groups of like size."""
+    """Of the pooled (merged) profile, against natural groups."""
     links: tuple[Link, ...]
     """Strongest first."""
     reasons: tuple[Reason, ...]

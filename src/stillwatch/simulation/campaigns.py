@@ -17,6 +17,7 @@ from stillwatch.simulation.library import Library
 from stillwatch.simulation.paraphrase import variations
 from stillwatch.simulation.populations import NAMES, POPULATIONS
 from stillwatch.simulation.recruit import accounts_of
+from stillwatch.simulation.settings import WAYS
 from stillwatch.simulation.tactics import TACTICS
 
 _TYPICAL = 25
@@ -82,6 +83,7 @@ def plan(
         days=options.days,
         heads=pa.array(variations(rng, head, noise), pa.string()),
         tails=pa.array(variations(rng, tail, noise), pa.string()),
+        settings=str(rng.choice(WAYS)) if options.settings is None else options.settings,
         pivot=tactic.name == "release_pivot",
         burst=0.7 if tactic.name == "infrastructure_burst" else 0.0,
     )

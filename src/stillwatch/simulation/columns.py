@@ -20,6 +20,7 @@ from stillwatch.simulation.interface import SYSTEMS, Bools, CampaignPlan, Floats
 from stillwatch.simulation.keys import Keys, fresh, mix, unit
 from stillwatch.simulation.library import Library
 from stillwatch.simulation.prompts import prompts
+from stillwatch.simulation.settings import lenders
 
 MODELS = ("aster-2", "aster-2-mini", "aster-3")
 _OUTAGE_HOURS = 3.0
@@ -53,7 +54,7 @@ def events_of_day(
     """Fill in a day; ``midnight`` is its start in microseconds since the epoch."""
     rows = world.accounts[asked.account]
     job = asked.item >= 0
-    styles = np.where(job, world.job_styles[asked.account], world.styles[asked.account])
+    styles = np.where(job, _job_styles(world, asked), world.styles[asked.account])
     index = pa.array(asked.account)
     text = prompts(world.plans, world.library, rng, asked, rows, day)
     columns = {
@@ -69,6 +70,14 @@ def events_of_day(
         **_source(world, rng, rows, asked, day),
     }
     return _table(columns, len(rows))
+
+
+def _job_styles(world: World, asked: Requests) -> Rows:
+    """Settings may be lent from request to request; whether conversations are told is one's own."""
+    lender = lenders(world.accounts, world.plans, asked.account, asked.thread)
+    styles = world.job_styles[lender]
+    styles["threads"] = world.job_styles["threads"][asked.account]
+    return styles
 
 
 def _table(columns: dict[str, pa.Array], n: int) -> pa.Table:

@@ -95,6 +95,8 @@ class SimulationOptions:
     """Share of cover traffic of every campaign, 0-0.95; None: drawn per campaign."""
     noise: float | None = None
     """Paraphrase noise of every campaign, 0-0.6; None: drawn per campaign."""
+    settings: str | None = None
+    """How every campaign holds to its request settings, one of ``settings.WAYS``; None: drawn."""
     corpus: Path | None = None
     """Directory of real prompts and traces used where suitable; see ``corpus``."""
 
@@ -301,6 +303,8 @@ class CampaignPlan:
     heads: pa.StringArray
     """Variations of the scaffold's first part."""
     tails: pa.StringArray
+    settings: str = "one"
+    """How its accounts hold to the request settings, one of ``settings.WAYS``."""
     pivot: bool = False
     """Whether the job moves to the new model within a day of its release."""
     burst: float = 0.0

@@ -20,7 +20,6 @@ from stillwatch.simulation.columns import World, account_ids, events_of_day
 from stillwatch.simulation.corpus import load_corpus
 from stillwatch.simulation.identity import signup_columns
 from stillwatch.simulation.interface import (
-    STYLE,
     CampaignPlan,
     Ints,
     Rows,
@@ -28,7 +27,8 @@ from stillwatch.simulation.interface import (
 )
 from stillwatch.simulation.library import Library
 from stillwatch.simulation.populations import POPULATIONS
-from stillwatch.simulation.recruit import accounts_of, styles_of
+from stillwatch.simulation.recruit import accounts_of
+from stillwatch.simulation.settings import WAYS, job_styles, ordinary_styles
 from stillwatch.simulation.tactics import TACTICS
 from stillwatch.simulation.writer import WorldWriter
 
@@ -101,6 +101,11 @@ def check(options: SimulationOptions) -> None:
     for name, value, low, high in limits:
         if not low <= value <= high:
             raise ConfigError(f"{name} is {value}", hint=f"choose a value from {low} to {high}")
+    if options.settings not in (None, *WAYS):
+        raise ConfigError(
+            f"there is no way {options.settings!r} of holding to settings",
+            hint=f"choose from {', '.join(WAYS)}",
+        )
     known = [tactic.name for tactic in TACTICS]
     for name in options.tactics:
         if name not in known:
@@ -118,10 +123,11 @@ def build(options: SimulationOptions, library: Library) -> World:
     crowd = _innocent(rng, options, options.accounts - hostile, release)
     accounts = rng.permutation(np.concatenate([crowd, *troops]))
     accounts["rate"] *= options.volume
-    styles, job_styles = _styles(rng, accounts, plans)
+    styles = ordinary_styles(rng, accounts)
+    jobs = job_styles(rng, accounts, plans, styles)
     columns = signup_columns(accounts)
     return World(
-        accounts, styles, job_styles, tuple(plans), account_ids(accounts["key"]),
+        accounts, styles, jobs, tuple(plans), account_ids(accounts["key"]),
         _gappy(columns["organization_id"], accounts), library, release,
         options.days * float(rng.uniform(0.1, 0.9)),
     )  # fmt: skip
@@ -161,27 +167,6 @@ def _innocent(rng: np.random.Generator, options: SimulationOptions, n: int, rele
     young = rows["age"] < 0
     rows["first"] = np.where(young, -rows["age"], rows["first"])
     return rows
-
-
-def _styles(
-    rng: np.random.Generator, accounts: Rows, plans: list[CampaignPlan]
-) -> tuple[Rows, Rows]:
-    """Style rows of ordinary and of campaign requests."""
-    styles = np.zeros(len(accounts), dtype=STYLE)
-    for kind, population in enumerate(POPULATIONS):
-        mine = accounts["kind"] == kind
-        styles[mine] = styles_of(rng, population.manner, accounts["key"][mine])
-    jobs = styles.copy()
-    for drawn in plans:
-        mine = accounts["campaign"] == drawn.number
-        own = styles_of(rng, drawn.target.manner, accounts["key"][mine])
-        # One tool runs the job: its settings are common to most accounts of the campaign.
-        common = np.where(rng.random(len(own)) < 0.7, np.repeat(own[:1], len(own)), own)
-        # An account that reports conversations does so in its job as well, mostly.
-        keep = rng.random(len(own)) < 0.7
-        common["threads"] = np.where(keep, styles["threads"][mine], common["threads"])
-        jobs[mine] = common
-    return styles, jobs
 
 
 def _day(world: World, options: SimulationOptions, day: int, totals: Ints, done: Ints) -> pa.Table:
@@ -299,6 +284,7 @@ def describe(world: World, options: SimulationOptions, totals: Ints) -> dict[str
         "tactics": list(options.tactics),
         "cover": options.cover,
         "noise": options.noise,
+        "settings": options.settings,
         "corpus": None if options.corpus is None else options.corpus.name,
         "release_day": world.release,
         "outage_day": round(world.outage, 3),
@@ -320,6 +306,7 @@ def _describe_campaign(world: World, drawn: CampaignPlan, totals: Ints) -> dict[
         "rate": round(drawn.rate, 2),
         "cover": round(drawn.cover, 3),
         "noise": round(drawn.noise, 3),
+        "settings": drawn.settings,
         "shared_infrastructure": drawn.shared,
         "load_balanced": drawn.balanced,
         "mimics_waking_hours": drawn.mimic,

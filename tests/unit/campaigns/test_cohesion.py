@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.cohesion import NAMES, _unity, between_accounts, cohesion, core
+from stillwatch.campaigns.cohesion import NAMES, _turns, _unity, between_accounts, cohesion, core
 from stillwatch.campaigns.streams import Streams, streams_of
 from stillwatch.profiles.merge import Profiles
 from tests.profiling import profiled
@@ -50,19 +50,45 @@ def group(kind: str, **shape: int) -> tuple[Profiles, Streams]:
 
 
 def figures(kind: str, **shape: int) -> dict[str, float]:
-    profiles, streams = group(kind, **shape)
+    return cohesion_of(rows_of(kind, **shape))
+
+
+def cohesion_of(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Facets of all streams taken as one group."""
+    profiles = profiled(rows).profiles
+    streams = streams_of(profiles)
     values = cohesion(profiles, streams, [np.arange(len(streams))], 0)[0]
     return dict(zip(NAMES, values.tolist(), strict=True))
 
 
 def test_one_pool_is_exchangeable_and_own_topics_and_settings_are_not() -> None:
     pool, own = figures("pool"), figures("own")
-    assert between_accounts(pool["content_unity"]) < 0.05
-    assert between_accounts(own["content_unity"]) > 0.3
+    assert between_accounts(pool["wording_unity"]) < 0.05
+    assert between_accounts(own["wording_unity"]) > 0.3
     assert pool["settings_unity"] > own["settings_unity"]
     assert between_accounts(own["settings_unity"]) > 0.9
-    assert pool["one_style"] == 0
-    assert own["one_style"] < -1
+
+
+def test_accounts_that_a_scheduler_serves_take_turns_and_people_work_in_bursts() -> None:
+    account = np.repeat(np.arange(10), 20)
+    in_turns = np.tile(np.arange(20), 10) * 10 + account
+    in_bursts = np.arange(200)
+    ties = mixed = np.random.default_rng(1).permutation(200)
+    turns, bursts, chance = (_turns(times, ties, account) for times in (in_turns, in_bursts, mixed))
+    assert turns > 1.5
+    assert abs(chance) < 0.5
+    assert bursts < -1.5
+    assert _turns(np.zeros(200), ties, account) == chance  # a log without times says nothing
+
+
+def test_shares_of_scaffolded_traffic_differ_where_cover_does() -> None:
+    rows = rows_of("pool", members=6, events=10)
+    assert cohesion_of(rows)["disguise"] == 0
+    rows += [
+        event(1000 + n, account_id=f"a{n % 3}", prompt=f"about {n} {chr(97 + n % 26) * 5}")
+        for n in range(90)
+    ]
+    assert cohesion_of(rows)["disguise"] > 0.3
 
 
 def test_prompts_shared_out_do_not_overlap_and_repeated_ones_do() -> None:
@@ -81,7 +107,6 @@ def test_a_settings_column_that_nobody_sends_parts_nobody() -> None:
     profiles = profiled(rows).profiles
     streams = streams_of(profiles)
     got = cohesion(profiles, streams, [np.arange(len(streams))], 0)[0]
-    assert got[NAMES.index("one_style")] == 0
     assert np.isnan(got[NAMES.index("system_unity")])
     assert np.isnan(got[NAMES.index("output")])
 

@@ -60,6 +60,19 @@ def test_a_job_among_products_is_reported_with_its_members() -> None:
     )
 
 
+@pytest.mark.parametrize("way", ["absent", "those of anybody"])
+def test_a_job_is_reported_whatever_its_settings(way: str) -> None:
+    profiles = world().profiles.copy()
+    rng = np.random.default_rng(2)
+    styles = rng.integers(1, 9, (profiles.size, 1)) if way == "those of anybody" else 1
+    profiles["sample_style"] = styles
+    result = judged(profiles)
+    assert any(
+        np.isin(members, world().job).mean() > 0.9 and members.size >= 0.8 * world().job.size
+        for members in result.campaigns.members
+    )
+
+
 def test_campaigns_are_disjoint_flagged_and_numbered() -> None:
     result = plain()
     members = np.concatenate(result.campaigns.members)
