@@ -20,7 +20,7 @@ Rules
 import numpy as np
 
 from stillwatch.profiles.hashing import allocating_kernel, kernel
-from stillwatch.profiles.simd import product_of, signs
+from stillwatch.profiles.simd import product_of
 from stillwatch.profiles.words import DIM
 
 FREQUENCIES = 64
@@ -100,11 +100,12 @@ def _waves(sums, out):  # type: ignore[no-untyped-def]
 
 
 @allocating_kernel
-def project_rows(units, sizes, topics, meanings, fourier) -> None:  # type: ignore[no-untyped-def]
-    """Topic codes, signs and Fourier features of n unit vectors f32 (n, DIM), into the last three.
+def project_rows(units, sizes, topics, fourier) -> None:  # type: ignore[no-untyped-def]
+    """Topic codes and Fourier features of n unit vectors f32 (n, DIM), into the last two.
 
-    ``topics`` u16 (n,), ``meanings`` u64 (n,): the signs of the frequencies' projections (both 0
-    for a zero vector); ``fourier`` i16 (n, FEATURES). Rows of which ``sizes`` is 0 are all 0.
+    ``topics`` u16 (n,), 0 for a zero vector; ``fourier`` i16 (n, FEATURES). Rows of which
+    ``sizes`` is 0 are all 0.
+
     Rows are projected four at a time, so that the projections are fetched once for all four.
     """
     sums = np.empty((_ROWS, _SUMS), dtype=np.float32)
@@ -120,10 +121,9 @@ def project_rows(units, sizes, topics, meanings, fourier) -> None:  # type: igno
             i = start + r
             if sizes[i] == 0:
                 fourier[i] = 0
-                meanings[i] = topics[i] = 0
+                topics[i] = 0
                 continue
             _waves(sums[r], fourier[i])
-            meanings[i] = signs(sums[r], 0)
             code = 0
             for b in range(TOPIC_BITS):
                 code |= int(sums[r, FREQUENCIES + b] > _ZERO) << b

@@ -120,7 +120,6 @@ def fold(  # type: ignore[no-untyped-def]
     families,
     shingles,
     topic,
-    meaning,
     fourier,
 ) -> None:
     """Add n events to ``table[rows[i]]``; array shapes as in ``Requests`` and ``TextFeatures``.
@@ -193,9 +192,7 @@ def fold(  # type: ignore[no-untyped-def]
         p.sample_words[slot] = words[i]
         p.sample_output[slot] = tokens[i, 1]
         p.sample_topic[slot] = topic[i]
-        p.sample_meaning[slot] = meaning[i]
         p.sample_style[slot] = styles[i]
         p.sample_system[slot] = hashes[i, 7]
-        p.sample_marks[slot] = marks[i]
         for s in range(SKETCH):
             p.sample_shingles[slot, s] = shingles[i, s]

@@ -160,10 +160,8 @@ def copy_event(source, j, target, slot):  # type: ignore[no-untyped-def]
     target.sample_words[slot] = source.sample_words[j]
     target.sample_output[slot] = source.sample_output[j]
     target.sample_topic[slot] = source.sample_topic[j]
-    target.sample_meaning[slot] = source.sample_meaning[j]
     target.sample_style[slot] = source.sample_style[j]
     target.sample_system[slot] = source.sample_system[j]
-    target.sample_marks[slot] = source.sample_marks[j]
     for s in range(SKETCH):
         target.sample_shingles[slot, s] = source.sample_shingles[j, s]
 

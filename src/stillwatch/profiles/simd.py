@@ -226,16 +226,3 @@ def product_of(inner: int, columns: int, rows: int) -> Callable[..., Any]:
 
     made: Callable[..., Any] = product
     return made
-
-
-@_intrinsic
-def signs(typing_context, values, at):  # type: ignore[no-untyped-def]  # noqa: ARG001
-    """Bit j: ``values[at + j]`` (float32) is above 0; 64 of them."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        floats = _vector(_F32, 64)
-        loaded = _load(builder, _at(context, builder, signature.args[0], *arguments), floats, 4)
-        above = builder.fcmp_ordered(">", loaded, ir.Constant(floats, [0.0] * 64))
-        return builder.bitcast(above, _I64)
-
-    return types.uint64(values, types.int64), build

@@ -93,7 +93,6 @@ class ProfileTable:
             text.families,
             text.shingles,
             text.topic,
-            text.meaning,
             text.fourier,
         )
 

@@ -97,8 +97,6 @@ class TextFeatures:
     """(n, DIM) unit vectors; zero without text, or when the kernel has no vectors."""
     topic: npt.NDArray[np.uint16]
     """16-bit topic code; near prompts share most bits."""
-    meaning: npt.NDArray[np.uint64]
-    """Signs of 64 orthogonal projections: the angle of two prompts is about pi / 64 a differing bit."""
     fourier: npt.NDArray[np.int16]
     """(n, FEATURES) random Fourier features of the embedding, in steps of 1 / 4096."""
 
@@ -120,7 +118,6 @@ class TextFeatures:
             shingles=np.full((n, SHINGLES), PADDING, np.uint32),
             embedding=np.zeros((n, DIM), np.float32),
             topic=np.zeros(n, np.uint16),
-            meaning=np.zeros(n, u64),
             fourier=np.zeros((n, FEATURES), np.int16),
         )
 
@@ -144,7 +141,7 @@ def _measure(  # type: ignore[no-untyped-def]
     data, offsets, classes, fold, filters, edges, fail, found,
     embed, table, rows, used, characters, merges, vectors, tokens, ranks,
     prompt, template, closing, words_n, chars, lines, digits, symbols, script, families,
-    shingles, embedding, topic, meaning, fourier,
+    shingles, embedding, topic, fourier,
 ) -> None:  # fmt: skip
     """All features of the prompts ``data[offsets[i]:offsets[i + 1]]``."""
     state = np.empty(STATE, dtype=np.int64)
@@ -209,7 +206,7 @@ def _measure(  # type: ignore[no-untyped-def]
         if embed:
             unit_vector(total, embedding[i])
     if embed:
-        project_rows(embedding, chars, topic, meaning, fourier)
+        project_rows(embedding, chars, topic, fourier)
 
 
 class TextKernel:
@@ -238,6 +235,6 @@ class TextKernel:
             vectors is not None, *(vectors.arrays if vectors else NO_ARRAYS),
             out.prompt, out.template, out.closing, out.words, out.chars, out.lines, out.digits,
             out.symbols, out.script, out.families, out.shingles, out.embedding, out.topic,
-            out.meaning, out.fourier,
+            out.fourier,
         )  # fmt: skip
         return out

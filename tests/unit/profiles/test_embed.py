@@ -11,7 +11,7 @@ from stillwatch.profiles.embed import (
     unit_vector,
 )
 
-Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def projected_rows(totals: np.ndarray, sizes: np.ndarray | None = None) -> Rows:
@@ -19,15 +19,15 @@ def projected_rows(totals: np.ndarray, sizes: np.ndarray | None = None) -> Rows:
     units = np.zeros((n, DIM), dtype=np.float32)
     for total, unit in zip(totals, units, strict=True):
         unit_vector(total, unit)
-    topics, meanings = np.zeros(n, dtype=np.uint16), np.zeros(n, dtype=np.uint64)
+    topics = np.zeros(n, dtype=np.uint16)
     fourier = np.zeros((n, FEATURES), dtype=np.int16)
     sizes = np.ones(n, dtype=np.int32) if sizes is None else sizes
-    project_rows(units, sizes, topics, meanings, fourier)
-    return units, fourier, topics, meanings
+    project_rows(units, sizes, topics, fourier)
+    return units, fourier, topics
 
 
 def projected(total: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    units, fourier, topics, _ = projected_rows(total[None])
+    units, fourier, topics = projected_rows(total[None])
     return units[0], fourier[0] / FOURIER_UNIT, int(topics[0])
 
 
@@ -90,14 +90,6 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
 
 
 def test_rows_without_text_are_zero() -> None:
-    _, fourier, topics, meanings = projected_rows(sums(6), np.array([3, 0, 1, 0, 0, 9]))
+    _, fourier, topics = projected_rows(sums(6), np.array([3, 0, 1, 0, 0, 9]))
     assert [bool(row.any()) for row in fourier] == [True, False, True, False, False, True]
     assert (topics[[1, 3, 4]] == 0).all()
-    assert (meanings[[1, 3, 4]] == 0).all()
-
-
-def test_meanings_are_shared_by_near_prompts_only() -> None:
-    near, far = sums(2)
-    _, _, _, (a, b, c) = projected_rows(np.array([near, near + far // 50, far]))
-    assert (int(a) ^ int(b)).bit_count() < 4
-    assert 20 < (int(a) ^ int(c)).bit_count() < 44

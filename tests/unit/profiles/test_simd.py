@@ -9,7 +9,6 @@ from stillwatch.profiles.simd import (
     count_below,
     letter_mask,
     product_of,
-    signs,
     sort_16,
     sort_32,
 )
@@ -51,11 +50,6 @@ def _add(pieces, count, rows, total):  # type: ignore[no-untyped-def]
 @kernel
 def _product(left, at, right, out):  # type: ignore[no-untyped-def]
     _multiply(left, at, right, out)
-
-
-@kernel
-def _signs(values, at):  # type: ignore[no-untyped-def]
-    return signs(values, at)
 
 
 @given(st.binary(min_size=70, max_size=70), st.integers(0, 6))
@@ -104,14 +98,10 @@ def test_add_rows(chosen: list[int], seed: int) -> None:
     assert np.array_equal(total, expected)
 
 
-def test_product_and_signs() -> None:
+def test_product() -> None:
     generator = np.random.default_rng(5)
     left = generator.standard_normal((9, 5)).astype(np.float32)
     right = generator.standard_normal((5, 32)).astype(np.float32)
     out = np.empty((4, 32), dtype=np.float32)
     _product(left, 3, right, out)
     assert np.allclose(out, left[3:7] @ right, atol=1e-5)
-    flat = out.ravel()
-    flat[7] = 0
-    mask = int(_signs(flat, 2))
-    assert [bool(mask >> j & 1) for j in range(64)] == (flat[2:66] > 0).tolist()
