@@ -191,17 +191,19 @@ def _variation(volume: Floats) -> float:
 def _wording(shingles):  # type: ignore[no-untyped-def]
     """Signs of the summed random signs of a prompt's shingles (SimHash, Charikar 2002)."""
     codes = np.zeros(shingles.shape[0], np.uint64)
-    sums = np.zeros(_SIGNS)
+    ones = np.zeros(_SIGNS, np.int64)
     for i in range(codes.size):
-        sums[:] = 0
+        ones[:] = 0
+        n = 0
         for s in range(shingles.shape[1]):
             if shingles[i, s] == NO_SHINGLE:
                 break
             code = mix64(uint64(shingles[i, s]))
             for b in range(_SIGNS):
-                sums[b] += 1.0 if (code >> uint64(b)) & uint64(1) else -1.0
+                ones[b] += np.int64((code >> uint64(b)) & uint64(1))
+            n += 1
         for b in range(_SIGNS):
-            codes[i] |= uint64(sums[b] > 0) << uint64(b)
+            codes[i] |= uint64(2 * ones[b] > n) << uint64(b)
     return codes
 
 
