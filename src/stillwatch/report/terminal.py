@@ -124,8 +124,8 @@ def _print_reasons(reasons: Sequence[Reason], console: Console) -> None:
     lines = []
     for reason in reasons[:_SENTENCES]:
         line = Text("• ").append_text(_clean(reason.sentence, text.SENTENCE))
-        place = f"  ({reason.signal} {text.figure(reason.value)}, above "
-        place += f"{text.percentile(reason.benign_percentile)} % of benign)"
+        place = text.place(reason.benign_percentile)
+        place = f"  ({reason.signal} {text.figure(reason.value)}, {place})"
         lines.append(line.append_text(_clean(place, text.SENTENCE, "dim")))
     if more := len(reasons) - len(lines):
         lines.append(Text(f"and {text.plural(more, 'weaker signal')}", "dim"))

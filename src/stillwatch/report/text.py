@@ -128,6 +128,12 @@ def percentile(share: float) -> str:
     return f"{int(share * scale + 1e-6) / scale:.{places}f}"
 
 
+def place(share: float) -> str:
+    """A percentile in words, from the side that it is far out on: ``below 96.3 % of benign``."""
+    side, far = ("above", share) if share >= 50 else ("below", 100 - share)
+    return f"{side} {percentile(far)} % of benign"
+
+
 def percent(share: float) -> str:
     """0-1 → ``12 %``; a trace is not shown as none, nor almost all as all."""
     if 0 < share < 0.001:
