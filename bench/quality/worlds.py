@@ -16,7 +16,10 @@ import numpy.typing as npt
 from common import arguments, emit
 from quality.harness import WAYS, World, against_truth, judgement, load, standard, with_settings
 from quality.pooling import Pooled, rate
+from stillwatch.detection.judge import Judgement
 from stillwatch.evaluation import Evaluation, Judged, assess
+from stillwatch.evaluation.metrics import operating_point
+from stillwatch.evaluation.report import ENOUGH
 from stillwatch.simulation.settings import WAYS as CAMPAIGN_WAYS
 
 PROMISES = (0.01, 0.05, 0.10)
@@ -31,6 +34,7 @@ BANDS = {
     "noise": ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.6)),
 }
 LARGE = 20
+_OWN = 0.7
 
 
 def measure(worlds: int, hydra: int) -> dict[str, Any]:
@@ -38,7 +42,7 @@ def measure(worlds: int, hydra: int) -> dict[str, Any]:
     at: dict[tuple[str, float], list[Judged]] = {
         (way, promise): [] for way in WAYS for promise in PROMISES
     }
-    rows, bands, real = [], [], []
+    rows, bands, real, reached = [], [], [], []
     for options in standard(worlds):
         world = load(options)
         for way in WAYS:
@@ -46,6 +50,8 @@ def measure(worlds: int, hydra: int) -> dict[str, Any]:
             for promise in PROMISES:
                 told = judgement(changed, promise)
                 at[way, promise].append(against_truth(changed, told, promise))
+                if (way, promise) == ("simulated", 0.05):
+                    reached.append(_reached(told, at[way, promise][-1]))
         rows.append(_world_row(world, at["simulated", 0.05][-1]))
         bands.append(world.campaigns)
         real.append(world.real)
@@ -63,7 +69,9 @@ def measure(worlds: int, hydra: int) -> dict[str, Any]:
             _settings_table({way: at[way, 0.05] for way in WAYS}),
             _promises(at),
             _populations(pooled),
+            _roc(judged),
             _tactics(pooled),
+            _losses(pooled["simulated"], np.concatenate(reached)),
             _ways_of_campaigns(pooled["simulated"], bands),
             _bands(pooled["simulated"], bands),
         ]
@@ -159,6 +167,63 @@ def _populations(pooled: dict[str, Pooled]) -> dict[str, Any]:
         "head": ("settings", "population", "share flagged"),
         "rows": rows,
     }
+
+
+def _roc(judged: list[Judged]) -> dict[str, Any]:
+    """Recall along the false-positive rate, and whose accounts come in from one row to the next."""
+    rows, before = [], Counter[str]()
+    for limit in (0.0, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1):
+        hits = total = 0
+        innocent = Counter[str]()
+        for one in judged:
+            use = one.events >= ENOUGH
+            score, hostile = one.score[use], one.hostile[use]
+            caught = score >= operating_point(score, hostile, limit).threshold
+            hits, total = hits + int((caught & hostile).sum()), total + int(hostile.sum())
+            innocent.update(np.array(one.kind)[use][caught & ~hostile].tolist())
+        new = (innocent - before).most_common(4)
+        rows.append([f"{limit:g}", rate(hits, total), ", ".join(f"{n} {k}" for k, n in new) or "-"])
+        before = innocent
+    return {
+        "title": "Recall along the false-positive rate, and the innocents that come in with each row",
+        "head": (
+            "FPR at most",
+            "recall",
+            "innocent accounts that are new here, most frequent first",
+        ),
+        "rows": rows,
+    }
+
+
+def _reached(told: Judgement, judged: Judged) -> npt.NDArray[np.int64]:
+    """How far each account with enough requests got: 0 no stream, 1 a stream, 2 a group of its own.
+
+    A group of its own is a proposed one of which at least seven accounts in ten are hostile.
+    """
+    reached = np.zeros(judged.events.size, dtype=np.int64)
+    reached[told.groups.streams.owner] = 1
+    for group in told.groups.proposed:
+        accounts = told.groups.accounts(group)
+        if judged.hostile[accounts].mean() >= _OWN:
+            reached[accounts] = 2
+    return reached[judged.events >= ENOUGH]
+
+
+def _losses(pooled: Pooled, reached: npt.NDArray[np.int64]) -> dict[str, Any]:
+    rows = []
+    for tactic in ["all", *sorted(set(pooled.kind[pooled.hostile].tolist()))]:
+        among = pooled.hostile & ((pooled.kind == tactic) | (tactic == "all"))
+        n, caught = int(among.sum()), among & pooled.caught[1e-3]
+        rows.append(
+            [tactic, n, *(rate(int((among & (reached >= step)).sum()), n) for step in (1, 2)),
+             rate(int(caught.sum()), n)]
+        )  # fmt: skip
+    return {
+        "title": "Where recall is lost",
+        "head": ("tactic", "hostile accounts", "have a stream", "are in a proposed group of their own",
+                 "are caught at FPR 1e-3"),
+        "rows": rows,
+    }  # fmt: skip
 
 
 def _tactics(pooled: dict[str, Pooled]) -> dict[str, Any]:
