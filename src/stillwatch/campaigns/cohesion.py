@@ -101,6 +101,15 @@ def agreement(streams: Streams, group: Ints) -> Ints:
     return np.bincount(member[common], minlength=group.size)
 
 
+def common_shingles(streams: Streams, group: Ints) -> npt.NDArray[np.uint32]:
+    """The common shingles of a group of streams, ascending."""
+    sizes = streams.key_starts[group + 1] - streams.key_starts[group]
+    keys, held = np.unique(
+        streams.keys[spans(streams.key_starts[group], sizes)], return_counts=True
+    )
+    return np.asarray(keys[held >= _COMMON * group.size])
+
+
 def cohesion(profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int) -> Floats:
     """Facets of each group of streams, shape (len(groups), len(FACETS)); NaN where not observed."""
     out = np.full((len(groups), len(FACETS)), np.nan)
