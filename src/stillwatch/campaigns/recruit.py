@@ -12,6 +12,7 @@ Rules
     * A recruit is no evidence for its campaign: the test has been passed without it.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from numba import njit, uint64
 
 from stillwatch.campaigns.cohesion import common_shingles
-from stillwatch.campaigns.streams import Ints, Streams, spans
+from stillwatch.campaigns.streams import Ints, Streams
 from stillwatch.profiles.estimators import sampled
 from stillwatch.profiles.fields import NO_SHINGLE
 from stillwatch.profiles.merge import Profiles
@@ -28,6 +29,7 @@ _OUTSIDE = 0.5  # accounts outside that hold a phrase, for one inside
 _PHRASES = 3  # in one prompt
 _PROMPTS = 2  # different ones
 _FILTER_BITS = 20
+_MASK = np.uint64((1 << _FILTER_BITS) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,23 @@ def recruit(
     order = np.argsort(pair_shingle, kind="stable")
     pair_shingle, pair_campaign = pair_shingle[order], pair_campaign[order]
 
-    keys, first, holders = np.unique(pair_shingle, return_index=True, return_counts=True)
-    row, slot, key = _matches(profiles["sample_shingles"], sampled(profiles), keys)
-    pair = spans(first[key], holders[key])
-    row, slot = np.repeat(row, holders[key]), np.repeat(slot, holders[key])
-
-    own = _own(row, pair, campaign_of, pair_campaign)
-    kept = own[pair] & (campaign_of[row] < 0) & usable[row]
-    row, slot, joined = row[kept], slot[kept], pair_campaign[pair[kept]]
+    samples, sizes = profiles["sample_shingles"], sampled(profiles)
+    free = np.where(usable & (campaign_of < 0), sizes, 0)
+    half = profiles.size // 2
+    parts = slice(0, half), slice(half, profiles.size)
+    with ThreadPoolExecutor(2) as pool:
+        counts = pool.map(
+            lambda p: _holders(samples[p], sizes[p], pair_shingle, pair_campaign, campaign_of[p]),
+            parts,
+        )
+        outside, inside = sum(counts)
+        own = outside <= _OUTSIDE * inside
+        pair_shingle, pair_campaign = pair_shingle[own], pair_campaign[own]
+        found = pool.map(lambda p: (p.start, *_matches(samples[p], free[p], pair_shingle)), parts)
+        row, slot, pair = np.concatenate(
+            [(start + rows, slots, pairs) for start, rows, slots, pairs in found], axis=1
+        )
+    joined = pair_campaign[pair]
 
     # requests with enough phrases, then different prompts among them
     requests, phrases = np.unique(np.stack([row, joined, slot]), axis=1, return_counts=True)
@@ -88,40 +99,66 @@ def recruit(
     return Recruits(joined[best], row[best], prompts[best])
 
 
-def _own(row: Ints, pair: Ints, campaign_of: Ints, pair_campaign: Ints) -> npt.NDArray[np.bool_]:
-    """Whether a campaign's shingle is its own, shape (pairs,)."""
-    held = np.unique(row * pair_campaign.size + pair)
-    row, pair = np.divmod(held, max(pair_campaign.size, 1))
-    inside = campaign_of[row] == pair_campaign[pair]
-    count = np.bincount(pair[inside], minlength=pair_campaign.size)
-    others = np.bincount(pair[~inside], minlength=pair_campaign.size)
-    return np.asarray(others <= _OUTSIDE * count)
+@njit(nogil=True, cache=True)
+def _filter(keys):  # type: ignore[no-untyped-def]
+    """A bitmap by the lower bits of the keys: most shingles are none of them."""
+    bits = np.zeros((1 << _FILTER_BITS) // 64, np.uint64)
+    for key in keys:
+        bit = uint64(key) & _MASK
+        bits[bit >> uint64(6)] |= uint64(1) << (bit & uint64(63))
+    return bits
+
+
+@njit(nogil=True, cache=True)
+def _first(bits, keys, shingle):  # type: ignore[no-untyped-def]
+    """The first place of a shingle among the ascending ``keys``, or their number if it is none."""
+    bit = uint64(shingle) & _MASK
+    if (bits[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1) == 0 or shingle == NO_SHINGLE:
+        return keys.size
+    at = np.searchsorted(keys, shingle)
+    return at if at < keys.size and keys[at] == shingle else keys.size
+
+
+@njit(nogil=True, cache=True)
+def _holders(shingles, sizes, keys, campaigns, campaign_of):  # type: ignore[no-untyped-def]
+    """Accounts outside and inside of the campaign that hold each of its shingles, shape (2, pairs).
+
+    ``keys`` ascend, and repeat where campaigns share a shingle.
+    """
+    bits = _filter(keys)
+    last = np.full(keys.size, -1, np.int64)  # the last account that was counted
+    count = np.zeros((2, keys.size), np.int64)
+    for i in range(sizes.size):
+        for e in range(sizes[i]):
+            for s in range(shingles.shape[2]):
+                shingle = shingles[i, e, s]
+                at = _first(bits, keys, shingle)
+                if at == keys.size or last[at] == i:
+                    continue
+                last[at] = i
+                while at < keys.size and keys[at] == shingle:
+                    count[int(campaign_of[i] == campaigns[at]), at] += 1
+                    at += 1
+    return count
 
 
 @njit(nogil=True, cache=True)
 def _matches(shingles, sizes, keys):  # type: ignore[no-untyped-def]
-    """Where the ascending ``keys`` occur in the samples: row, slot and place among the keys."""
-    mask = uint64((1 << _FILTER_BITS) - 1)
-    bits = np.zeros((1 << _FILTER_BITS) // 64, np.uint64)
-    for key in keys:
-        bit = uint64(key) & mask
-        bits[bit >> uint64(6)] |= uint64(1) << (bit & uint64(63))
+    """Row, slot and pair of each occurrence of the ascending ``keys`` in the samples."""
+    bits = _filter(keys)
     found = np.empty((3, 1 << 12), np.int64)
     n = 0
     for i in range(sizes.size):
         for e in range(sizes[i]):
             for s in range(shingles.shape[2]):
                 shingle = shingles[i, e, s]
-                bit = uint64(shingle) & mask
-                if (bits[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1) == 0:
-                    continue
-                at = np.searchsorted(keys, shingle)
-                if shingle == NO_SHINGLE or at == keys.size or keys[at] != shingle:
-                    continue
-                if n == found.shape[1]:
-                    more = np.empty((3, 2 * n), np.int64)
-                    more[:, :n] = found
-                    found = more
-                found[0, n], found[1, n], found[2, n] = i, e, at
-                n += 1
+                at = _first(bits, keys, shingle)
+                while at < keys.size and keys[at] == shingle:
+                    if n == found.shape[1]:
+                        more = np.empty((3, 2 * n), np.int64)
+                        more[:, :n] = found
+                        found = more
+                    found[0, n], found[1, n], found[2, n] = i, e, at
+                    n += 1
+                    at += 1
     return found[0, :n], found[1, :n], found[2, :n]

@@ -84,3 +84,5 @@ def test_no_campaign_recruits_nobody() -> None:
     table = profiled([event(0, prompt=OTHERS)])
     found = recruit(table.profiles, streams_of(table.profiles), [], [], np.ones(1, dtype=np.bool_))
     assert found.row.size == found.campaign.size == found.requests.size == 0
+    nobody = recruit(table.profiles[:0], streams_of(table.profiles[:0]), [], [], np.ones(0, bool))
+    assert nobody.row.size == 0
