@@ -6,9 +6,20 @@ as a hash of its bytes and where it stands, not as text.
 """
 
 import numpy as np
-from numba import uint64
+from numba import uint8, uint64
 
 from stillwatch.profiles.hashing import helper, kernel, load_bytes, load_word, mix64, trailing_zeros
+from stillwatch.profiles.simd import letter_mask
+from stillwatch.profiles.unicode import (
+    CLASS_MASK,
+    DIGIT,
+    IGNORED,
+    NEWLINE,
+    SPACE,
+    SYMBOL,
+    decode,
+    properties,
+)
 
 PIECES = 4096
 """Entries of a piece buffer."""
@@ -23,6 +34,7 @@ _MOST_SPACES = 64  # a longer run counts as this many
 SEED = np.uint64(0x8EBC6AF09C88C6E3)
 """Word hash of no bytes."""
 _RAW = np.uint64(0x589965CC75374CC3)
+_DIGITS = np.uint64(ord("#"))  # what a run of digits is read as
 _STEP = np.uint64(0x9FB21C651E98DF25)
 
 # Bytes of a word of eight, for the test "which of eight bytes are letters".
@@ -161,3 +173,55 @@ def plain_word(data, start, size, spaced, pieces, count):  # type: ignore[no-unt
     pieces[row, 1] = uint64(start)
     pieces[row, 2] = uint64(0) if single else tagged
     return close_word(state, raw | _CASE & mask)
+
+
+@helper
+def plain_end(data, i, stop, classes, window, letters):  # type: ignore[no-untyped-def]
+    """Where a word of nothing but ASCII letters that begins at ``i`` ends; ``i`` if it is none.
+
+    ``letters`` is the mask of the 64 bytes from ``window`` on. Found by it, the end of one word
+    need not wait for the text of the word before. Most words are of this kind.
+    """
+    if i + 64 > data.size:
+        return i, window, letters
+    if i >= window + 64 or ~letters >> uint64(i - window) == 0:
+        window, letters = i, letter_mask(data, i)
+    size = np.int64(trailing_zeros(~letters >> uint64(i - window)))
+    if size > PIECE:
+        return i, window, letters
+    end = min(i + size, stop)
+    if end < stop and data[uint64(end)] != 0x20:
+        after = data[uint64(end)]
+        kind = classes[after & 0x7F] & CLASS_MASK
+        if after >= 0x80 or kind not in (SPACE, SYMBOL, NEWLINE):
+            return i, window, letters
+    return end, window, letters
+
+
+@helper
+def another_word(data, i, stop):  # type: ignore[no-untyped-def]
+    """Whether one space and then an ASCII letter stand at ``i``."""
+    if i + 1 >= stop or data[uint64(i)] != 0x20:
+        return False
+    return uint8((data[uint64(i + 1)] | uint8(0x20)) - uint8(0x61)) < 26
+
+
+@kernel
+def masked_word(data, i, stop, classes, fold):  # type: ignore[no-untyped-def]
+    """Hash of the word ``data[i:stop]`` with every run of digits read as one mark."""
+    state, block, filled = SEED, uint64(0), 0
+    after_digit = False
+    while i < stop:
+        b = np.int64(data[i])
+        code, size = (b, 1) if b < 0x80 else decode(data, i, b)
+        kind, _, folded = properties(classes, fold, code)
+        i += size
+        if kind == IGNORED:
+            continue
+        if kind == DIGIT:
+            if after_digit:
+                continue
+            folded = _DIGITS
+        state, block, filled = append_folded(state, block, filled, folded)
+        after_digit = kind == DIGIT
+    return close_word(state, block)

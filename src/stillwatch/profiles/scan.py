@@ -23,22 +23,24 @@ Rules
 
 import numpy as np
 import numpy.typing as npt
-from numba import uint8, uint64
+from numba import uint64
 
-from stillwatch.profiles.hashing import helper, kernel, trailing_zeros
+from stillwatch.profiles.hashing import helper, kernel
 from stillwatch.profiles.pieces import (
     PIECE,
     PIECES,
     SEED,
+    another_word,
     append,
     append_folded,
     close_word,
     emit,
     letter_run,
+    masked_word,
+    plain_end,
     plain_word,
     spaces,
 )
-from stillwatch.profiles.simd import letter_mask
 from stillwatch.profiles.unicode import (
     APOSTROPHE,
     CLASS_MASK,
@@ -70,7 +72,6 @@ STATE = 7
 CHARS, LINES, DIGITS, SYMBOLS, LETTERS = range(5)
 COUNTS = LETTERS + 8
 
-_DIGITS = np.uint64(ord("#"))
 _QUOTED = np.uint64(0xC2B2AE3D27D4EB4F)
 # Kinds of an open quoted span.
 _NONE, _DOUBLE, _CURLY, _SINGLE, _BACKTICK = range(5)
@@ -117,37 +118,6 @@ def _quote(data, i, stop, code, quote, after_word, classes):  # type: ignore[no-
 
 
 @helper
-def _plain_end(data, i, stop, classes, window, letters):  # type: ignore[no-untyped-def]
-    """Where a word of nothing but ASCII letters that begins at ``i`` ends; ``i`` if it is none.
-
-    ``letters`` is the mask of the 64 bytes from ``window`` on. Found by it, the end of one word
-    need not wait for the text of the word before. Most words are of this kind.
-    """
-    if i + 64 > data.size:
-        return i, window, letters
-    if i >= window + 64 or ~letters >> uint64(i - window) == 0:
-        window, letters = i, letter_mask(data, i)
-    size = np.int64(trailing_zeros(~letters >> uint64(i - window)))
-    if size > PIECE:
-        return i, window, letters
-    end = min(i + size, stop)
-    if end < stop and data[uint64(end)] != 0x20:
-        after = data[uint64(end)]
-        kind = classes[after & 0x7F] & CLASS_MASK
-        if after >= 0x80 or kind not in (SPACE, SYMBOL, NEWLINE):
-            return i, window, letters
-    return end, window, letters
-
-
-@helper
-def _another(data, i, stop):  # type: ignore[no-untyped-def]
-    """Whether one space and then an ASCII letter stand at ``i``."""
-    if i + 1 >= stop or data[uint64(i)] != 0x20:
-        return False
-    return uint8((data[uint64(i + 1)] | uint8(0x20)) - uint8(0x61)) < 26
-
-
-@helper
 def _lone_mark(data, i, stop, b, classes):  # type: ignore[no-untyped-def]
     """Whether ``b`` at ``i`` is one ASCII mark by itself that cannot open or close a span."""
     if b >= 0x80 or b in (0x22, 0x60):
@@ -155,27 +125,6 @@ def _lone_mark(data, i, stop, b, classes):  # type: ignore[no-untyped-def]
     if i + 1 >= stop or data[uint64(i + 1)] >= 0x80:
         return True
     return classes[uint64(data[uint64(i + 1)])] & CLASS_MASK not in (SYMBOL, APOSTROPHE)
-
-
-@kernel
-def _masked_word(data, i, stop, classes, fold):  # type: ignore[no-untyped-def]
-    """Hash of the word ``data[i:stop]`` with every run of digits read as one mark."""
-    state, block, filled = SEED, uint64(0), 0
-    after_digit = False
-    while i < stop:
-        b = np.int64(data[i])
-        code, size = (b, 1) if b < 0x80 else decode(data, i, b)
-        kind, _, folded = properties(classes, fold, code)
-        i += size
-        if kind == IGNORED:
-            continue
-        if kind == DIGIT:
-            if after_digit:
-                continue
-            folded = _DIGITS
-        state, block, filled = append_folded(state, block, filled, folded)
-        after_digit = kind == DIGIT
-    return close_word(state, block)
 
 
 @helper
@@ -237,7 +186,7 @@ def _word(data, i, stop, spaced, classes, fold, counts, pieces, count):  # type:
         count = emit(data, pieces, count, start, i, spaced)
     key = close_word(state, block)
     counts[DIGITS] += digits
-    return i, key, _masked_word(data, begin, i, classes, fold) if digits else key, count
+    return i, key, masked_word(data, begin, i, classes, fold) if digits else key, count
 
 
 @kernel
@@ -331,7 +280,7 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
             begin = i
             room = min(BLOCK - n, BLOCK - n_masked, PIECES - _SLACK - count)
             while room > 0:  # plain words with a space between them: most of most texts
-                end, window, letters = _plain_end(data, i, stop, classes, window, letters)
+                end, window, letters = plain_end(data, i, stop, classes, window, letters)
                 if end == i:
                     break
                 key = plain_word(data, i, end - i, spaced, pieces, count)
@@ -343,7 +292,7 @@ def scan(data, stop, state, counts, classes, fold, words, masked, pieces):  # ty
                 plain += end - i
                 room -= 1
                 i = end
-                spaced = _another(data, i, stop)
+                spaced = another_word(data, i, stop)
                 if not spaced:
                     break
                 i += 1
