@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, uint64
 
-from stillwatch.campaigns.streams import Ints, Streams, occurrences, spans
+from stillwatch.campaigns.streams import Ints, Streams, occurrences
 from stillwatch.profiles.estimators import sampled
 from stillwatch.profiles.fields import NO_SHINGLE
 from stillwatch.profiles.hashing import mix64
@@ -94,8 +94,7 @@ def agreement(streams: Streams, group: Ints) -> Ints:
 
     Common are shingles that three in ten of the group's streams hold.
     """
-    sizes = streams.key_starts[group + 1] - streams.key_starts[group]
-    at = spans(streams.key_starts[group], sizes)
+    at, sizes = streams.skeletons(group)
     member = np.repeat(np.arange(group.size), sizes)
     common = occurrences(streams.keys[at]) >= _COMMON * group.size
     return np.bincount(member[common], minlength=group.size)
@@ -103,10 +102,8 @@ def agreement(streams: Streams, group: Ints) -> Ints:
 
 def common_shingles(streams: Streams, group: Ints) -> npt.NDArray[np.uint32]:
     """The common shingles of a group of streams, ascending."""
-    sizes = streams.key_starts[group + 1] - streams.key_starts[group]
-    keys, held = np.unique(
-        streams.keys[spans(streams.key_starts[group], sizes)], return_counts=True
-    )
+    at, _ = streams.skeletons(group)
+    keys, held = np.unique(streams.keys[at], return_counts=True)
     return np.asarray(keys[held >= _COMMON * group.size])
 
 
@@ -127,8 +124,7 @@ def _exclusivity(streams: Streams, group: Ints) -> float:
 
     A phrase of everyday language is held far beyond any group; a job's scaffold is its own.
     """
-    sizes = streams.key_starts[group + 1] - streams.key_starts[group]
-    at = spans(streams.key_starts[group], sizes)
+    at, _ = streams.skeletons(group)
     inside = occurrences(streams.keys[at])
     common = inside >= _COMMON * group.size
     if not common.any():
