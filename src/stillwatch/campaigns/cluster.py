@@ -64,10 +64,9 @@ def propose(streams: Streams, links: Links, least: int) -> Iterator[list[Ints]]:
     known: set[bytes] = set()
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # networkit clusters without the GIL
         for labels in pool.map(labels_at, *zip(*LEVELS, strict=True)):
-            fresh = []
-            for members in _members(labels):
-                # no chains: one scaffold
-                group = members[agreement(streams, members) >= _HELD]
+            fresh, clusters = [], _members(labels)
+            for members, held in zip(clusters, agreement(streams, clusters), strict=True):
+                group = members[held >= _HELD]  # no chains: one scaffold
                 enough = np.unique(streams.owner[group]).size >= least
                 if enough and group.tobytes() not in known:
                     known.add(group.tobytes())

@@ -1,21 +1,24 @@
 """The local engine: request logs through the kernel on all cores of one machine.
 
 The caller's thread reads; workers measure batches side by side (the kernels release the GIL)
-and fold them one at a time into the one table. At most ``workers + 2`` batches are alive, so
-memory does not depend on the length of the log. Text is read once.
+and one of them at a time folds what is measured into the one table. Nobody waits for the table:
+who finds it taken leaves what it measured to the one that has it. At most ``workers + 2`` batches
+are alive, so memory does not depend on the length of the log. Text is read once.
 """
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import chain
+from queue import SimpleQueue
 
 import pyarrow as pa
 
 from stillwatch.profiles.phrases import FamilyTable
-from stillwatch.profiles.requests import requests
+from stillwatch.profiles.requests import Requests, requests
 from stillwatch.profiles.table import ProfileTable
 from stillwatch.profiles.text import TextFeatures, TextKernel
 from stillwatch.profiles.words import WordVectors
@@ -47,34 +50,63 @@ class LocalEngine:
         table = ProfileTable(self.families.names)
         if first is None:
             return table
-        lock = threading.Lock()
-        local = threading.local()
-
-        def work(batch: pa.RecordBatch, into: ProfileTable = table) -> int:
-            kernel = getattr(local, "kernel", None)
-            if kernel is None:
-                kernel = local.kernel = TextKernel(self.families, WordVectors())
-                local.room = TextFeatures.zeros(SLICE)
-            for start in range(0, batch.num_rows, SLICE):
-                part = batch.slice(start, SLICE)
-                text = kernel.features(part.column("prompt"), local.room)
-                columns = requests(part)
-                with lock:
-                    into.add(part, columns, text)
-            return int(batch.num_rows)
-
         # the first run compiles the kernels: in a worker an interrupt would have to wait for it
-        work(first.slice(0, 1), ProfileTable(self.families.names))
+        _Fold(ProfileTable(self.families.names), self.families, 1).work(first.slice(0, 1))
         workers = self.workers or os.cpu_count() or 1
+        fold = _Fold(table, self.families, workers + 1)
         with ThreadPoolExecutor(workers, thread_name_prefix="profile") as pool:
             try:
-                for done in _bounded(pool, work, chain((first,), given), workers + 2):
+                for done in _bounded(pool, fold.work, chain((first,), given), workers + 2):
                     if progress:
                         progress(done)
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
         return table
+
+
+class _Fold:
+    """Measures batches in any number of threads and folds them into one table."""
+
+    def __init__(self, table: ProfileTable, families: FamilyTable, rooms: int) -> None:
+        self._table = table
+        self._families = families
+        self._own = threading.local()
+        self._taken = threading.Lock()
+        """Held by the thread that folds."""
+        self._measured: deque[tuple[pa.RecordBatch, Requests, TextFeatures]] = deque()
+        self._rooms: SimpleQueue[TextFeatures] = SimpleQueue()
+        """Room to measure in. More than there are threads would only grow the queue."""
+        for _ in range(rooms):
+            self._rooms.put(TextFeatures.zeros(SLICE))
+
+    def work(self, batch: pa.RecordBatch) -> int:
+        """Measure a batch and see to it that it is folded, here or by another thread."""
+        for start in range(0, batch.num_rows, SLICE):
+            part = batch.slice(start, SLICE)
+            room = self._rooms.get()
+            self._kernel().features(part.column("prompt"), room)
+            self._measured.append((part, requests(part), room))
+            self._fold()
+        return int(batch.num_rows)
+
+    def _kernel(self) -> TextKernel:
+        """The kernel of this thread."""
+        if not hasattr(self._own, "kernel"):
+            self._own.kernel = TextKernel(self._families, WordVectors())
+        kernel: TextKernel = self._own.kernel
+        return kernel
+
+    def _fold(self) -> None:
+        # asked again after the release: what another left in between must not be left lying
+        while self._measured and self._taken.acquire(blocking=False):
+            try:
+                while self._measured:
+                    part, columns, room = self._measured.popleft()
+                    self._table.add(part, columns, room.first(part.num_rows))
+                    self._rooms.put(room)
+            finally:
+                self._taken.release()
 
 
 def _bounded(

@@ -27,7 +27,7 @@ from stillwatch.profiles.text import TextFeatures
 
 _START = 4096
 _BLOCK = 4096  # profiles settled at a time by one thread
-_IDENTITY = as_bytes(identity().reshape(1))
+_IDENTITY = as_bytes(identity().reshape(1))[0]
 
 
 class ProfileTable:
@@ -132,7 +132,7 @@ class ProfileTable:
             limits = np.empty((room, LIMITS), dtype=np.uint64)
             limits[:used] = self._limits[:used]
             self._limits = limits
-        as_bytes(self._records.array)[used:n] = _IDENTITY
+        _fill(as_bytes(self._records.array[used:n]), _IDENTITY)
         self._limits[used:n] = EMPTY
 
     def _settle(self) -> None:
@@ -153,6 +153,13 @@ class ProfileTable:
             if key and key not in self.model_names:
                 row = int(np.argmax(hashes == np.uint64(key)))
                 self.model_names[key] = models[row].as_py()
+
+
+@njit(nogil=True, cache=True)
+def _fill(rows, identity):  # type: ignore[no-untyped-def]
+    """Without the GIL: the first touch of memory can take longer than all else that is done to it."""
+    for i in range(rows.shape[0]):
+        rows[i] = identity
 
 
 @njit(nogil=True, cache=True)

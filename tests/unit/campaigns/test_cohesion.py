@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.cohesion import NAMES, _turns, _unity, between_accounts, cohesion, core
+from stillwatch.campaigns.cohesion import NAMES, between_accounts, cohesion, cores
 from stillwatch.campaigns.streams import Streams, streams_of
 from stillwatch.profiles.merge import Profiles
 from tests.profiling import profiled
@@ -69,18 +69,6 @@ def test_one_pool_is_exchangeable_and_own_topics_and_settings_are_not() -> None:
     assert between_accounts(own["settings_unity"]) > 0.9
 
 
-def test_accounts_that_a_scheduler_serves_take_turns_and_people_work_in_bursts() -> None:
-    account = np.repeat(np.arange(10), 20)
-    in_turns = np.tile(np.arange(20), 10) * 10 + account
-    in_bursts = np.arange(200)
-    ties = mixed = np.random.default_rng(1).permutation(200)
-    turns, bursts, chance = (_turns(times, ties, account) for times in (in_turns, in_bursts, mixed))
-    assert turns > 1.5
-    assert abs(chance) < 0.5
-    assert bursts < -1.5
-    assert _turns(np.zeros(200), ties, account) == chance  # a log without times says nothing
-
-
 def test_shares_of_scaffolded_traffic_differ_where_cover_does() -> None:
     rows = rows_of("pool", members=6, events=10)
     assert cohesion_of(rows)["disguise"] == 0
@@ -119,31 +107,24 @@ def test_the_order_of_the_streams_does_not_matter(kind: str) -> None:
     assert shuffled == pytest.approx(forward, nan_ok=True)
 
 
-def test_volume_does_not_move_unity() -> None:
-    """Accounts that differ a little: the share of variance is the same in 8 events as in 60."""
-
-    def share(events: int, seed: int) -> float:
-        rng = np.random.default_rng(seed)
-        account = np.repeat(np.arange(30), events)
-        likes = rng.integers(0, 2**62, 30).astype(np.uint64)
-        noise = rng.integers(0, 2**62, account.size).astype(np.uint64)
-        own = rng.random(account.size) < 0.3
-        codes = np.where(own, likes[account], noise)
-        return between_accounts(float(_unity(codes, account, 30, 62, False)))
-
-    few, many = ([share(n, s) for s in range(30)] for n in (8, 60))
-    error = np.hypot(np.std(few), np.std(many)) / np.sqrt(30)
-    assert 0.05 < np.mean(many) < 0.15
-    assert abs(np.mean(few) - np.mean(many)) < 4 * error + 0.002
-
-
 def test_core_events_are_those_of_the_scaffold_each_prompt_once_per_account() -> None:
     rows = rows_of("pool", members=3, events=6)
     rows += [{**row, "event_id": f"again-{row['event_id']}"} for row in rows[:4]]
     rows += [event(900 + i, account_id="a0", prompt=f"chatter {i} and more {i}") for i in range(9)]
     profiles = profiled(rows).profiles
     streams = streams_of(profiles)
-    events = core(profiles, streams, np.arange(len(streams)))
-    assert events.account.size == 18
-    assert events.requests == 22
-    assert events.accounts == 3
+    everything = np.arange(len(streams))
+    found = cores(profiles, streams, [everything, everything[1:]])
+    assert found.events.tolist() == [18, 12]
+    assert found.requests.tolist() == [22, 12]
+    assert found.accounts.tolist() == [3, 2]
+    assert found.account.tolist() == [0] * 6 + [1] * 6 + [2] * 6 + [0] * 6 + [1] * 6
+
+
+def test_a_group_is_measured_alike_alone_and_among_others() -> None:
+    profiles, streams = group("pool")
+    halves = [np.arange(6), np.arange(6, 12), np.arange(12)]
+    together = cohesion(profiles, streams, halves, 1)
+    alone = np.concatenate([cohesion(profiles, streams, [half], 1) for half in halves])
+    assert together == pytest.approx(alone, nan_ok=True)
+    assert cohesion(profiles, streams, [], 1).shape == (0, len(NAMES))
