@@ -5,7 +5,9 @@ sign-up (by whom). Kinds differ in how much one shared key may count; how rare t
 very log decides the rest (see ``compare``), so there is no list of known hubs.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,18 +163,18 @@ def collect(
     chosen = np.zeros(profiles.size, dtype=np.bool_)
     chosen[members] = True
     most = max(20.0, hub_share * profiles.size)
-    parts = []
-    for number, kind in enumerate(KINDS):
-        found = _held(number, kind, profiles, accounts, streams)
-        if found is None:
-            continue
-        row, key = found
+
+    def of_kind(number: int) -> tuple[npt.NDArray[np.generic], ...]:
+        row, key = _held(number, KINDS[number], profiles, accounts, streams)
         wanted = np.unique(key[chosen[row]])
         row, place, count = _holders(row, key, wanted)
         telling = (count[place] >= 2) & (count[place] <= most)
         kinds = np.full(int(telling.sum()), number, dtype=np.uint8)
         salted = _salted(wanted[place[telling]].astype(np.uint64), number)
-        parts.append((row[telling], salted, kinds, count[place[telling]]))
+        return row[telling], salted, kinds, count[place[telling]]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(of_kind, range(len(KINDS))))
     row, key, kind_of, count = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.lexsort((key, row))
     starts = np.searchsorted(row[order], np.arange(profiles.size + 1))
@@ -181,13 +183,11 @@ def collect(
 
 def _held(
     number: int, kind: Kind, profiles: Profiles, accounts: pa.Table | None, streams: Streams
-) -> tuple[Ints, npt.NDArray[np.unsignedinteger]] | None:
-    """Who holds which keys of a kind; None where the kind is not observed."""
+) -> tuple[Ints, npt.NDArray[np.unsignedinteger]]:
+    """Who holds which keys of a kind: rows, ascending, and keys."""
     if number == 0:
         return np.repeat(streams.owner, np.diff(streams.key_starts)), streams.keys
     hashes = _hashes(kind, profiles, accounts)
-    if hashes is None:
-        return None
     row, column = np.nonzero(hashes)
     return row, hashes[row, column]
 
@@ -223,12 +223,12 @@ def _holders(row, key, wanted):  # type: ignore[no-untyped-def]
     return holder[:n].copy(), number[:n].copy(), count
 
 
-def _hashes(kind: Kind, profiles: Profiles, accounts: pa.Table | None) -> Hashes | None:
+def _hashes(kind: Kind, profiles: Profiles, accounts: pa.Table | None) -> Hashes:
     if kind.of_profiles is not None:
         return kind.of_profiles(profiles)
     if accounts is not None and kind.of_accounts is not None:
         return kind.of_accounts(accounts)
-    return None
+    return np.zeros((profiles.size, 1), dtype=np.uint64)  # not observed
 
 
 def _salted(hashes: Hashes, number: int) -> Hashes:

@@ -3,6 +3,8 @@
 A group is a set of streams (``campaigns.streams``), one scaffold in several accounts' traffic.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,11 +48,15 @@ class Groups:
     ) -> "Groups":
         """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
         streams = streams_of(profiles)
-        proposed, figures = [], []
-        for groups in propose(streams, link(streams, usable), least):
-            proposed += groups
-            figures.append(cohesion(profiles, streams, groups, tactic_mask))
-        return cls(profiles, streams, tactic_mask, proposed, np.concatenate(figures))
+        links = link(streams, usable)
+        proposed: list[Ints] = []
+        measuring = []
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # while the next level is clustered
+            for groups in propose(streams, links, least):
+                proposed += groups
+                measuring.append(pool.submit(cohesion, profiles, streams, groups, tactic_mask))
+        figures = np.concatenate([level.result() for level in measuring])
+        return cls(profiles, streams, tactic_mask, proposed, figures)
 
     def measure(self, groups: list[Ints]) -> Floats:
         """Cohesion of other groups of streams."""

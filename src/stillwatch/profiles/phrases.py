@@ -36,6 +36,8 @@ MOST_FAMILIES = 64
 MOST_WORDS = 32
 """Longest phrase."""
 _FILTER_BITS = 16
+_STATE_BITS = 16
+_STATE = np.uint64((1 << _STATE_BITS) - 1)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 Kind = Literal["tactic", "capability", "warning"]
@@ -137,7 +139,7 @@ class FamilyTable:
     """Three bitmaps: words that begin a phrase, words that are one, pairs of words that begin one;
     addressed by the low bits of the hash, of a pair by those of ``_pair``."""
     edges: npt.NDArray[np.uint64]
-    """Open-addressing table (slots, 2): mixed (state, word), and the next state."""
+    """Open-addressing table (slots,): upper bits of the mixed (state, word), and the next state."""
     fail: npt.NDArray[np.int64]
     """State to fall back to, shape (states,)."""
     found: npt.NDArray[np.uint64]
@@ -218,15 +220,20 @@ class _Trie:
         return bitmaps
 
     def table(self) -> npt.NDArray[np.uint64]:
+        if len(self.children) > 1 << _STATE_BITS:
+            raise ConfigError(
+                f"the phrase families have {len(self.children)} beginnings of phrases",
+                hint=f"at most {1 << _STATE_BITS} fit",
+            )
         edges = [(s, w, t) for s, next_ in enumerate(self.children) for w, t in next_.items()]
-        slots = 1 << (4 * len(edges)).bit_length()
-        table = np.zeros((slots, 2), dtype=np.uint64)
+        slots = 1 << (2 * len(edges)).bit_length()
+        table = np.zeros(slots, dtype=np.uint64)
         for state, word, target in edges:
             key = int(_edge_key(np.int64(state), np.uint64(word)))
             slot = key & (slots - 1)
-            while table[slot, 1]:
+            while table[slot]:
                 slot = (slot + 1) & (slots - 1)
-            table[slot] = key, target
+            table[slot] = key & ~int(_STATE) | target
         return table
 
 
@@ -239,11 +246,11 @@ def _edge_key(state, word):  # type: ignore[no-untyped-def]
 def _next(edges, state, word):  # type: ignore[no-untyped-def]
     """The state after ``word``, or 0 when there is no such edge (no edge leads to the root)."""
     key = _edge_key(state, word)
-    mask = uint64(edges.shape[0] - 1)
+    mask = uint64(edges.size - 1)
     slot = key & mask
-    while edges[slot, 1] != 0:
-        if edges[slot, 0] == key:
-            return np.int64(edges[slot, 1])
+    while edges[slot] != 0:
+        if (edges[slot] ^ key) <= _STATE:
+            return np.int64(edges[slot] & _STATE)
         slot = (slot + uint64(1)) & mask
     return 0
 

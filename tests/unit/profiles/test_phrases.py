@@ -98,6 +98,12 @@ def test_phrases_without_words_or_too_long_are_refused(phrase: str) -> None:
         FamilyTable.compile([family("bad", phrase)])
 
 
+def test_more_phrases_than_fit_are_refused() -> None:
+    words = [f"w{i:x}" for i in range(1 << 16)]
+    with pytest.raises(ConfigError, match="65537 beginnings of phrases; at most 65536 fit"):
+        FamilyTable.compile([family("large", *words)])
+
+
 GOOD: dict[str, Any] = {
     "name": "some_family", "kind": "tactic", "title": "A title", "why": "because it matters",
     "innocent": "everyone writes this", "phrases": ["two words"],
