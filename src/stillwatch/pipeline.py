@@ -27,7 +27,7 @@ from stillwatch.logs import EventLog, Quarantine, ReadOptions, Tally, open_logs
 from stillwatch.logs.accounts import read_accounts
 from stillwatch.logs.remarks import about_baseline, about_records
 from stillwatch.profiles.coverage import coverage, period, unseen
-from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rules
+from stillwatch.profiles.phrases import Family, FamilyTable, load_families, shipped_rules
 from stillwatch.profiles.requests import READ
 from stillwatch.profiles.store import is_profiles, merge_tables, read_profiles
 from stillwatch.profiles.table import ProfileTable
@@ -42,6 +42,8 @@ class Summarised:
     """Request logs as profiles, and what there was to read."""
 
     table: ProfileTable
+    families: tuple[Family, ...]
+    """The phrase families that were looked for."""
     sources: tuple[str, ...]
     formats: tuple[str, ...]
     quarantined: int
@@ -87,7 +89,7 @@ def summarise(
     if not len(table):
         raise EmptyInput(f"no request in {', '.join(paths)}", hint="name the log files to read")
     table.sort()
-    return Summarised(table, tuple(paths), tuple(formats), bad, told)
+    return Summarised(table, families, tuple(paths), tuple(formats), bad, told)
 
 
 def detect(
@@ -105,9 +107,7 @@ def detect(
     check_writable(out)
     told = Tally()
     records = read_accounts(accounts, told) if accounts else None
-    rules_folder = config.rules or shipped_rules()
-    rules = load_rules(rules_folder / "detection")
-    families = load_families(rules_folder / "phrases")
+    rules = load_rules((config.rules or shipped_rules()) / "detection")
 
     # read, profile
     read = summarise(
@@ -130,8 +130,8 @@ def detect(
         table.profiles,
         records,
         np.array([why is not None for why in excused], dtype=np.bool_),
-        tuple(family.name for family in families),
-        tuple(family.name for family in families if family.kind == "tactic"),
+        tuple(family.name for family in read.families),
+        tuple(family.name for family in read.families if family.kind == "tactic"),
         config.detection,
         known.table.profiles if known else None,
     )

@@ -65,6 +65,7 @@ SCHEMA: Mapping[str, Any] = {
     "required": ["id", "title", "why", "atlas", "all", "innocent", "tell_apart", "samples"],
     "additionalProperties": False,
 }
+_VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def load_rules(folder: Path) -> tuple[Rule, ...]:
 def _load(path: Path) -> Rule:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        jsonschema.validate(data, SCHEMA)
+        _VALIDATOR.validate(data)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"rule {path} cannot be read: {error}") from error
     except jsonschema.ValidationError as error:

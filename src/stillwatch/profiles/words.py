@@ -17,7 +17,6 @@ Rules
 """
 
 import importlib.util
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +24,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 from numba import uint32, uint64
 from safetensors.numpy import load_file
 
@@ -61,7 +63,7 @@ class TokenModel:
 
 @cache
 def token_model() -> TokenModel:
-    """Read the model from the wheel (about 0.3 s), once per process.
+    """Read the model from the wheel (about 0.1 s), once per process.
 
     Raises ``ConfigError`` when the wheel lacks the files.
     """
@@ -74,7 +76,7 @@ def token_model() -> TokenModel:
         )
     weights = load_file(folder / _WEIGHTS)["embedding.weight"][:, :DIM]
     vectors = np.rint(weights.astype(np.float32) * UNIT).astype(np.int16)
-    model = json.loads((folder / _TOKENIZER).read_text(encoding="utf-8"))["model"]
+    model = orjson.loads((folder / _TOKENIZER).read_bytes())["model"]
     return TokenModel(vectors, _characters(model["vocab"]), _merges(model))
 
 
@@ -87,14 +89,18 @@ def _characters(vocabulary: dict[str, int]) -> npt.NDArray[np.int32]:
 
 
 def _merges(model: dict[str, Any]) -> npt.NDArray[np.uint32]:
-    vocabulary = model["vocab"]
-    pairs = [merge.split(" ") for merge in model["merges"]]
-    left = np.array([vocabulary[a] for a, _ in pairs], dtype=np.uint32)
-    right = np.array([vocabulary[b] for _, b in pairs], dtype=np.uint32)
-    merged = np.array([vocabulary[a + b] for a, b in pairs], dtype=np.uint32)
-    ranks = np.arange(len(pairs), dtype=np.uint32)
+    tokens = pa.array(list(model["vocab"]))
+    numbers = np.fromiter(model["vocab"].values(), dtype=np.uint32)
+    pairs = pc.split_pattern(pa.array(model["merges"]), " ").flatten()
+    left, right = pairs[::2], pairs[1::2]
+
+    def token(texts: pa.Array) -> npt.NDArray[np.uint32]:
+        return np.asarray(numbers[pc.index_in(texts, tokens).to_numpy()])
+
+    merged = token(pc.binary_join_element_wise(left, right, ""))
+    ranks = np.arange(merged.size, dtype=np.uint32)
     table = np.zeros((_MERGE_SLOTS, 2), dtype=np.uint32)
-    _fill_merges(table, left << 16 | right, ranks << _ID_BITS | merged)
+    _fill_merges(table, token(left) << 16 | token(right), ranks << _ID_BITS | merged)
     return table
 
 

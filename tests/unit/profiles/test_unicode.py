@@ -1,6 +1,9 @@
+import unicodedata
+
 import pytest
 
 from stillwatch.profiles.unicode import (
+    _ALIKE,
     APOSTROPHE,
     CLASS_MASK,
     DIGIT,
@@ -13,6 +16,8 @@ from stillwatch.profiles.unicode import (
     SOLO,
     SPACE,
     SYMBOL,
+    _class,
+    _folded,
     character_tables,
 )
 
@@ -65,3 +70,10 @@ def test_folding_twice_changes_nothing() -> None:
     once = TABLES.fold
     inside = once < once.size
     assert (once[once[inside]] == once[inside]).mean() > 0.9999
+
+
+@pytest.mark.parametrize(("codes", "alike"), _ALIKE)
+def test_a_range_is_said_to_be_alike_only_where_it_is(codes: range, alike: int) -> None:
+    characters = [chr(code) for code in codes]
+    assert {_class(c, unicodedata.category(c)) for c in characters} == {alike}
+    assert all(_folded(c) == c for c in characters)
