@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a field changes; stored profiles of another version are refused."""
 
 Merge = Literal["sum", "min", "max", "sample", "tally"]
@@ -56,7 +56,7 @@ FOURIER_UNIT = 1 << 12
 
 
 OBSERVED = (
-    "organization_id", "credential_id", "end_user_id", "conversation_id", "turn", "operation",
+    "end_user_id", "conversation_id", "turn", "operation",
     "system_prompt", "input_tokens", "output_tokens", "max_tokens", "temperature", "top_p",
     "choices", "logprobs", "reasoning", "response_format", "tools", "stream", "finish_reason",
     "client_ip", "asn", "user_agent", "tls_fingerprint",

@@ -32,9 +32,7 @@ SETTINGS = (
 )  # fmt: skip
 """Columns that make up the style of a request."""
 
-READ = frozenset(
-    {"event_id", "timestamp", "account_id", "model", "prompt", "credential_id", "organization_id"}
-) | set(OBSERVED)
+READ = frozenset({"event_id", "timestamp", "account_id", "model", "prompt"}) | set(OBSERVED)
 """Every event column a profile looks at; readers need not decode others."""
 
 _BIT = {name: np.uint32(1 << i) for i, name in enumerate(MARKS)}

@@ -66,7 +66,8 @@ def _within(text: str, cut: Cut) -> str:
 
 
 def _revealed(text: str, layout: str) -> list[Piece]:
-    if text.isprintable() and not _MARK_PILE.search(text):
+    rest = text.translate(dict.fromkeys(map(ord, layout)))
+    if rest.isprintable() and not _MARK_PILE.search(text):
         return [Piece(text)] if text else []
     shown: list[Piece] = []
     run: list[str] = []

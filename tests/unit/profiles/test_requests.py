@@ -70,7 +70,7 @@ def test_marks(values: dict[str, Any], expected: set[str]) -> None:
 
 
 FULL: dict[str, Any] = {
-    "organization_id": "o", "credential_id": "k", "end_user_id": "u", "conversation_id": "c",
+    "end_user_id": "u", "conversation_id": "c",
     "turn": 0, "operation": "batch", "system_prompt": "s", "input_tokens": 5,
     "output_tokens": 90, "max_tokens": 100, "temperature": 0.0, "top_p": 0.5, "choices": 2,
     "logprobs": True, "reasoning": True, "response_format": "json_object", "tools": 1,
