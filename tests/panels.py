@@ -16,7 +16,23 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-NOUNS = ["river", "bridge", "lamp", "garden", "engine", "letter", "market", "window", "ship", "forest", "teacher", "clock", "road", "paper", "field"]
+NOUNS = [
+    "river",
+    "bridge",
+    "lamp",
+    "garden",
+    "engine",
+    "letter",
+    "market",
+    "window",
+    "ship",
+    "forest",
+    "teacher",
+    "clock",
+    "road",
+    "paper",
+    "field",
+]
 VERBS = ["makes", "holds", "turns", "keeps", "gives", "shows", "moves", "opens", "builds", "finds"]
 OPENINGS = (
     "Sure, here is", "Great question about", "To put it plainly,", "Certainly! The", "Let us look at",

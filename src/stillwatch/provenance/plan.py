@@ -1,8 +1,8 @@
-"""Which prompts to ask a suspect: a bounded set on which the teachers differ most.
+"""Which prompts to ask a suspect: a bounded set that separates the panel's teachers best.
 
-A prompt is worth asking if teachers of different vendors answer it differently, in words and in how they
-begin, and if each of them answers it as it answers nothing else. Prompts that the panel's models have
-answered already need no new answers but the suspect's.
+Models of one vendor are the nearest thing to a student and its teacher that every panel has. A prompt is
+worth asking if they answer it alike, and unlike the other vendors' models. Answers of the panel's models
+are there already: only the suspect has to be asked.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from stillwatch.provenance.measure import Measured
 
 Floats = npt.NDArray[np.float64]
 
-FEATURES: Final = ("openings", "rouge-l")
+FEATURES: Final = ("openings", "rouge-l", "phrases", "classifier")
 LEAST: Final = 50
 
 
@@ -29,32 +29,46 @@ class Question:
     prompt_id: str
     prompt: str
     separation: float
-    """Spread of the teachers' answers, in standard deviations over the prompts."""
+    """How well it separates the teachers, in standard deviations over the prompts."""
 
 
 def separation(measured: Measured) -> Floats:
-    """How much teachers of different vendors differ on each prompt, shape ``(prompts,)``.
+    """How well each prompt separates the vendors of the teachers, shape ``(prompts,)``.
 
-    Mean over affinities of minus the likeness between vendors, standardised over prompts.
+    Mean over affinities of the likeness within vendors less that between vendors, standardised over
+    prompts. Where no vendor has two teachers, only unlikeness between vendors is left to go by.
+    Raises ``InputError`` if all teachers are of one vendor.
     """
     teachers = [measured.index(t.model) for t in measured.teachers]
     vendors = np.array([t.vendor for t in measured.teachers])
-    apart = vendors[:, None] != vendors[None, :]
-    if not apart.any():
+    same = vendors[:, None] == vendors[None, :]
+    if same.all():
         raise InputError(
             "the panel's teachers are of one vendor", hint="add references of other vendors"
         )
+    np.fill_diagonal(same, False)
+    apart = vendors[:, None] != vendors[None, :]
     total = np.zeros(measured.exhibit.tokens.prompts)
     for feature in FEATURES:
         evidence = measured.evidence[feature]
         assert isinstance(evidence, PerPrompt)
-        likeness = np.where(apart[..., None], evidence.values[teachers], np.nan)
-        known = np.isfinite(likeness)
-        count = known.sum(axis=(0, 1))
-        mean = np.where(known, likeness, 0).sum(axis=(0, 1)) / np.maximum(count, 1)
-        mean = np.where(count > 0, mean, mean[count > 0].mean() if (count > 0).any() else 0)
-        total -= (mean - mean.mean()) / max(float(mean.std()), 1e-9)
+        likeness = evidence.values[teachers]
+        contrast = (
+            _mean(likeness, same) - _mean(likeness, apart)
+            if same.any()
+            else -_mean(likeness, apart)
+        )
+        total += (contrast - contrast.mean()) / max(float(contrast.std()), 1e-9)
     return total / len(FEATURES)
+
+
+def _mean(likeness: npt.NDArray[np.float32], chosen: npt.NDArray[np.bool_]) -> Floats:
+    """Mean over chosen pairs of teachers; the mean of all prompts where none has an answer."""
+    known = np.isfinite(likeness) & chosen[..., None]
+    count = known.sum(axis=(0, 1))
+    total = np.where(known, likeness, 0).sum(axis=(0, 1), dtype=np.float64)
+    mean = total / np.maximum(count, 1)
+    return np.asarray(np.where(count > 0, mean, total.sum() / max(int(count.sum()), 1)))
 
 
 def plan(measured: Measured, aligned: Aligned, size: int) -> list[Question]:

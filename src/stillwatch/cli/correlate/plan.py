@@ -22,7 +22,7 @@ def plan(
     prompts: Annotated[int, typer.Option("--prompts", help="How many prompts to ask.")] = 100,
     out: Annotated[Path | None, typer.Option("--out", help="File for the prompts (JSONL).")] = None,
 ) -> None:
-    """Choose the prompts on which the panel's teachers differ most.
+    """Choose the prompts that separate the panel's teachers best.
 
     Writes one {"prompt_id", "prompt", "separation"} a line, to --out or to the terminal. Run them
     through any client, add "model" and "output", and give the file to `stillwatch correlate`.
