@@ -7,6 +7,7 @@ of other models' real answers. Then its own answers are tested for the key. Both
 cd bench && python -m correlation.marks [--runs 20] [--keys 1000] [--json]
 """
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,10 @@ from stillwatch.provenance.marks.processor import GreenListProcessor, mean_cost
 GAMMA, DELTA = 0.25, 2.0
 CORPUS = 100_000
 """Tokens that a student learns from."""
-ANSWER = 20_000
+GREEN_ANSWER, PHRASING_ANSWER = 10_000, 20_000
 """Tokens that the student answers with."""
-SHARES = (0.05, 0.10, 0.25, 0.50, 1.0)
+GREEN_SHARES = (0.0, 0.02, 0.05, 0.10, 0.25, 0.50)
+PHRASING_SHARES = (0.0, 0.25, 0.50, 1.0)
 
 
 def key(rng: np.random.Generator) -> Key:
@@ -75,48 +77,54 @@ def _repeats(texts: list[str], drawn: list[Key]) -> list[Any]:
     return [before.size, *(share(int((found <= a).sum()), len(found)) for a in (0.01, 0.05, 0.001))]
 
 
-def dilution(teaching: list[str], clean: list[str], runs: int) -> dict[str, Any]:
+def dilution(teaching: list[str], clean: list[str], runs: int) -> list[dict[str, Any]]:
     """Power against the share of marked text in the student's training text."""
     vocabulary = Vocabulary.of([*teaching, *clean])
     size = len(vocabulary.words)
     teacher = Trigrams([vocabulary.encode(t) for t in teaching], size)
     others = [vocabulary.encode(t) for t in clean]
-    green: dict[float, list[float]] = {s: [] for s in (0.0, *SHARES)}
-    choice: dict[float, list[float]] = {s: [] for s in (0.0, *SHARES)}
+    green: dict[float, list[float]] = {s: [] for s in GREEN_SHARES}
+    choice: dict[float, list[float]] = {s: [] for s in PHRASING_SHARES}
     for run in range(runs):
         rng = np.random.default_rng(100 + run)
         k = key(rng)
-        served = teacher.sample(CORPUS, rng, GreenListProcessor(k, GAMMA, DELTA))
+        processor = GreenListProcessor(k, GAMMA, DELTA)
+        served = teacher.sample(int(CORPUS * max(GREEN_SHARES)), rng, processor)
+        for part, p in green.items():
+            student = Trigrams(_mix(served, others, part, rng), size)
+            pairs = distinct_pairs(student.sample(GREEN_ANSWER, rng))
+            p.append(count_green(pairs, k, GAMMA).p)
         phrased = [vocabulary.encode(mark_text(t, k).text) for t in teaching]
-        for part in green:
-            for marked, p_values, test in (
-                (served, green, lambda ids: count_green(distinct_pairs(ids), k, GAMMA).p),  # noqa: B023
-                (
-                    phrased,
-                    choice,
-                    lambda ids: count_choices(observe([vocabulary.decode(i) for i in ids]), k).p,  # noqa: B023
-                ),
-            ):
-                corpus = _mix(marked, others, part, rng)
-                student = Trigrams(corpus, size)
-                p_values[part].append(test(student.sample(ANSWER, rng)))
-    rows = []
-    for part in (0.0, *SHARES):
-        g, c = np.array(green[part]), np.array(choice[part])
-        rows.append(
-            [
-                f"{part:.0%}",
-                share(int((g < 0.001).sum()), runs),
-                f"{np.median(g):.1e}",
-                share(int((c < 0.001).sum()), runs),
-                f"{np.median(c):.1e}",
-            ]
-        )
-    head = ("marked share", "green list: p < 0.001", "median p", "phrasings: p < 0.001", "median p")
+        for part, p in choice.items():
+            student = Trigrams(_mix(phrased, others, part, rng), size)
+            texts = [vocabulary.decode(ids) for ids in student.sample(PHRASING_ANSWER, rng)]
+            p.append(count_choices(observe(texts), k).p)
+        print(f"run {run + 1} of {runs}", file=sys.stderr, flush=True)
+    return [
+        _curve("green list", GREEN_ANSWER, green, runs),
+        _curve("phrasings", PHRASING_ANSWER, choice, runs),
+    ]
+
+
+def _curve(mark: str, answer: int, p_values: dict[float, list[float]], runs: int) -> dict[str, Any]:
+    rows = [
+        [
+            f"{part:.0%}",
+            share(int((np.array(p) < 0.001).sum()), runs),
+            f"{np.median(p):.1e}",
+            f"{np.max(p):.1e}",
+        ]
+        for part, p in p_values.items()
+    ]
     title = (
-        f"Dilution: {CORPUS:,} tokens of training text, {ANSWER:,} tokens of the student's answers"
+        f"Dilution, {mark}: {CORPUS:,} tokens of training text, {answer:,} tokens of the student's "
+        "answers, a new key each run"
     )
-    return {"title": title, "head": head, "rows": rows}
+    return {
+        "title": title,
+        "head": ("marked share", "p < 0.001", "median p", "largest p"),
+        "rows": rows,
+    }
 
 
 def _mix(

@@ -155,6 +155,11 @@ def _notes(aligned: Aligned, panel: Panel) -> list[str]:
         notes.append(
             "references that are controls, too, serve as references only: " + ", ".join(both[:10])
         )
+    if panel.unknown_sources:
+        notes.append(
+            "controls learned from what is no teacher or vendor of the panel (a slip of the pen would make "
+            "a student a control): " + ", ".join(panel.unknown_sources[:10])
+        )
     odd = _odd_scripts(aligned)
     if odd:
         notes.append(odd)

@@ -15,12 +15,15 @@ import numpy.typing as npt
 
 from stillwatch.domain.correlation import Correlation, TeacherScore, Verdict
 from stillwatch.provenance.combine import Combiner
+from stillwatch.provenance.demands import PanelTooSmall
 from stillwatch.provenance.distinctive import distinctive
 from stillwatch.provenance.measure import Measured
 from stillwatch.provenance.null import Null, holm
 from stillwatch.provenance.panel import Panel
 
 Floats = npt.NDArray[np.float64]
+
+_LEAST_CLUSTERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,12 @@ def judge(
     scores = measured.scores(combiner)[0]
     drawn = measured.scores(combiner, resampled(measured, at, options), [at])[:, 0]
     null = measured.null(scores, without=measured.field.cluster[at])
+    ours = [t for t, teacher in enumerate(measured.teachers) if teacher.ours]
+    if null.clusters < _LEAST_CLUSTERS or not np.isfinite(scores[at, ours]).any():
+        raise PanelTooSmall(
+            f"no score for {suspect!r}: {null.clusters} clusters of controls can be compared",
+            hint="not even --unsafe-small-panel can rank a suspect among nobody",
+        )
     case = _Case(measured, panel, at, scores, drawn, null)
     teachers = _ranking(case, combiner)
     own = next(t for t in teachers if t.ours)

@@ -103,6 +103,12 @@ class Panel:
         known = {t.model for t in self.teachers} | {c.model for c in self.controls}
         return frozenset(known | {p.student for p in self.pairs})
 
+    @property
+    def unknown_sources(self) -> tuple[str, ...]:
+        """What controls are said to have learned from, and no teacher or vendor here is called."""
+        known = {t.vendor for t in self.teachers}
+        return tuple(sorted({s for c in self.controls for s in c.taught_by} - known))
+
     def vendor(self, model: str) -> str | None:
         """Vendor of a teacher."""
         return next((t.vendor for t in self.teachers if t.model == model), None)
