@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
+import stillwatch.profiles  # noqa: F401 - says where compiled kernels are kept
+
 _ONE = np.uint64(1)
 
 

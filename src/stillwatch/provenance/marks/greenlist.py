@@ -11,9 +11,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint64
+from numba import uint64
 from scipy import stats
 
+from stillwatch.profiles.hashing import allocating_kernel, helper, mix64
 from stillwatch.provenance.marks.keys import Key, siphash
 
 Ids = npt.NDArray[np.uint64]
@@ -23,18 +24,12 @@ LEAST_PAIRS: Final = 100
 """Distinct pairs of tokens below which a text is too short to be tested."""
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _green(seed, token, threshold):  # type: ignore[no-untyped-def]
-    x = uint64(seed) ^ (uint64(token) * uint64(0x9E3779B97F4A7C15))
-    x ^= x >> uint64(30)
-    x *= uint64(0xBF58476D1CE4E5B9)
-    x ^= x >> uint64(27)
-    x *= uint64(0x94D049BB133111EB)
-    x ^= x >> uint64(31)
-    return x < threshold
+    return mix64(uint64(seed) ^ (uint64(token) * uint64(0x9E3779B97F4A7C15))) < threshold
 
 
-@njit(cache=True, nogil=True)
+@allocating_kernel
 def _mask(k0, k1, before, size, threshold):  # type: ignore[no-untyped-def]
     out = np.empty(size, np.bool_)
     seed = siphash(k0, k1, before)
@@ -43,7 +38,7 @@ def _mask(k0, k1, before, size, threshold):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@allocating_kernel
 def _hits(k0, k1, before, token, threshold):  # type: ignore[no-untyped-def]
     hits = 0
     last, seed = uint64(0), siphash(k0, k1, uint64(0))

@@ -14,9 +14,10 @@ from typing import Final
 
 import numpy as np
 import orjson
-from numba import njit, uint64
+from numba import uint64
 
 from stillwatch.errors import ConfigError
+from stillwatch.profiles.hashing import helper
 
 _VERSION: Final = 1
 _MOST_KEYS: Final = 100_000
@@ -127,12 +128,12 @@ def _check(gamma: float, delta: float, where: str) -> None:
         )
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _rotate(x, n):  # type: ignore[no-untyped-def]
     return (x << uint64(n)) | (x >> uint64(64 - n))
 
 
-@njit(cache=True, nogil=True)
+@helper
 def siphash(k0, k1, word):  # type: ignore[no-untyped-def]
     """SipHash-2-4 of one 64-bit word (8 bytes, little-endian)."""
     v0 = uint64(k0) ^ uint64(0x736F6D6570736575)
