@@ -9,7 +9,7 @@ from stillwatch.provenance.limits import Limits
 from stillwatch.provenance.panel import Panel
 
 _SHARED = 0.5
-_CONTRADICTED = 0.05
+_CONTRADICTED = 0.2
 
 
 @dataclass(frozen=True)
