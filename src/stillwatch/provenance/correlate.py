@@ -53,6 +53,7 @@ class CorrelateResult:
     """All judgements of a run, and what could not be used."""
 
     judged: tuple[Judged, ...]
+    """Least p-value first."""
     notes: tuple[str, ...]
     unaligned: tuple[str, ...]
     """Prompts that were left out."""
@@ -112,6 +113,7 @@ def correlate(
             progress(f"judging: {suspect}", done, len(suspects))
         told, null = judge(measured, panel, options.combiner, suspect, options.judge)
         judged.append(_judged(told, null, measured))
+    judged.sort(key=lambda each: each.correlation.p)
     notes = (*_notes(aligned, panel), *answers.troubles.sentences())
     return CorrelateResult(tuple(judged), notes, aligned.unaligned, options.combiner)
 
