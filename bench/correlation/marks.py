@@ -197,7 +197,7 @@ def measured(runs: int, keys: int) -> dict[str, Any]:
     return {
         "tables": [
             wrong_keys(teaching, keys),
-            dilution(teaching, clean, runs),
+            *dilution(teaching, clean, runs),
             costs(teaching, clean),
         ]
     }
