@@ -16,6 +16,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.provenance.answers import Answers, prompt_key
+
 NOUNS = [
     "river",
     "bridge",
@@ -128,6 +130,14 @@ def answers(
         "control": entries,
     }
     return rows, panel
+
+
+def gathered(rows: list[dict[str, str]]) -> Answers:
+    """Rows as the reader has them."""
+    found = Answers()
+    for at, row in enumerate(rows):
+        found.add(row["model"], prompt_key(row["prompt"]), row["prompt"], row["output"], str(at))
+    return found
 
 
 def question(prompt: int) -> str:

@@ -3,18 +3,10 @@
 import pytest
 
 from stillwatch.provenance.align import align
-from stillwatch.provenance.answers import Answers, prompt_key
 from stillwatch.provenance.fit import FEATURES
 from stillwatch.provenance.measure import measure
 from stillwatch.provenance.panel import make_panel
-from tests.panels import answers
-
-
-def gathered(rows) -> Answers:
-    found = Answers()
-    for at, row in enumerate(rows):
-        found.add(row["model"], prompt_key(row["prompt"]), row["prompt"], row["output"], str(at))
-    return found
+from tests.panels import answers, gathered
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,7 @@ from stillwatch.provenance.align import align
 from stillwatch.provenance.measure import measure
 from stillwatch.provenance.panel import make_panel
 from stillwatch.provenance.plan import FEATURES, chosen, plan, separation
-from tests.panels import answers
-from tests.unit.provenance.conftest import gathered
+from tests.panels import answers, gathered
 
 
 def laid_out(rows, raw):

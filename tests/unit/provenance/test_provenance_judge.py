@@ -7,8 +7,7 @@ from stillwatch.provenance.correlate import CorrelateOptions, choose_suspects, c
 from stillwatch.provenance.demands import Demands, PanelTooSmall
 from stillwatch.provenance.judge import JudgeOptions, judge
 from stillwatch.provenance.panel import make_panel
-from tests.panels import answers
-from tests.unit.provenance.conftest import gathered
+from tests.panels import answers, gathered
 
 
 def told(measured, panel, suspect, **options):
