@@ -23,7 +23,8 @@ import numpy.typing as npt
 from stillwatch.provenance.marks.greenlist import green_mask
 from stillwatch.provenance.marks.keys import Key
 
-_REMEMBERED: Final = 4096
+_KEPT_BYTES: Final = 64 << 20
+"""What the biases of the latest contexts may take; a vocabulary of 128,000 has 128 of them."""
 
 
 class GreenListProcessor:
@@ -61,7 +62,7 @@ class GreenListProcessor:
             green = green_mask(self.key, before, size, self.gamma)
             known = green.astype(np.float32) * np.float32(self.delta)
         self._biases[before, size] = known
-        if len(self._biases) > _REMEMBERED:
+        while len(self._biases) > 1 and len(self._biases) * known.nbytes > _KEPT_BYTES:
             self._biases.popitem(last=False)
         return known
 
