@@ -11,6 +11,6 @@ Glossary
     phrasing    one of several ways to say the same; the key chooses which
 
 Under a key that had no part in a text every distinct context is an independent draw, so the tests are
-exact whatever the text is. Repeated contexts are counted once: counting them again called a third of
+exact whatever the text is. Repeated contexts are counted once: counting them again called four in ten
 wrong keys significant.
 """
