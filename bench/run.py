@@ -15,6 +15,8 @@ from typing import Any
 import kernel
 import speed
 from common import ROOT, arguments, markdown
+from correlation import figures, marks, peers
+from correlation import speed as panel_speed
 from quality import ablation, baselines, calibration, replay, weights, windows, worlds
 
 NOTES = Path(__file__).with_name("NOTES.md")
@@ -28,6 +30,9 @@ def sections(repeat: int, count: int) -> list[Section]:
     def of(name: str) -> str:
         return f"cd bench && python -m quality.{name}"
 
+    def corr(name: str) -> str:
+        return f"cd bench && python -m correlation.{name}"
+
     return [
         ("Speed and memory", "python bench/speed.py", lambda: speed.measure(repeat)),
         ("The text kernel, one core", "python bench/kernel.py", kernel.rows),
@@ -37,6 +42,14 @@ def sections(repeat: int, count: int) -> list[Section]:
         ("Time to detection", of("replay"), lambda: replay.measure(half // 2, half // 2)),
         ("Windows of mixed traffic", of("windows"), lambda: windows.measure(1000, 6)),
         ("Beside simple detectors", of("baselines"), lambda: baselines.measure(half)),
+        ("Output correlation", corr("figures"), lambda: figures.measured(10)),
+        (
+            "Output correlation: speed and memory",
+            corr("speed"),
+            lambda: panel_speed.measured(repeat),
+        ),
+        ("Output correlation beside others", corr("peers"), peers.measured),
+        ("Planted marks", corr("marks"), lambda: marks.measured(20, 1000)),
         ("Weights, held out", of("weights"), lambda: weights.measure(count)),
     ]
 

@@ -32,6 +32,9 @@ from stillwatch.domain import finding
 from stillwatch.domain.tables import ACCOUNTS, EVENTS, LABELS, Column
 from stillwatch.logs.limits import Limits
 from stillwatch.profiles.signals import LEAST, SIGNALS
+from stillwatch.provenance.combine import shipped
+from stillwatch.provenance.demands import Demands
+from stillwatch.provenance.limits import Limits as CorrelationLimits
 from stillwatch.report.schema import ACCOUNTS_RESULT_SCHEMA, CAMPAIGNS_RESULT_SCHEMA
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -307,11 +310,70 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, escape: bool =
     return "".join("| " + " | ".join(row) + " |\n" for row in cells)
 
 
+def combiner() -> str:
+    """The model card of the shipped combiner, with what a panel must have and the bounds."""
+    card = shipped()
+    quality = card.quality or {}
+    told = {
+        "known_pairs": "known student-teacher pairs",
+        "known_clusters": "clusters of those",
+        "null_pairs": "null pairs",
+        "null_clusters": "clusters of those",
+        "prompts": "prompts",
+        "auc": "AUC, cross-fitted by cluster",
+        "tpr_at_5_percent": "students found at 5 % false positives, cross-fitted",
+        "vendor_top_1": "vendor of the closest teacher is right, cross-fitted",
+    }
+    weights = [
+        (f"`{name}`", f"{weight:g}")
+        for name, weight in zip(card.features, card.weights, strict=True)
+    ]
+    pairs = [
+        (f"`{p['student']}`", f"`{p['teacher']}`", p["cluster"], f"{p['held_out_score']:.2f}")
+        for p in card.trained_on
+    ]
+    return "".join(
+        [
+            "<!-- Written by docs/generate.py from the code; change that and run `make docs`. -->\n",
+            "# The combiner\n\nModel card of the logistic weights in `src/stillwatch/provenance/combiner.json`.\n\n",
+            f"- **Fitted** {card.date} on: {card.data}. The weights ship, the answers do not.\n",
+            "- **For** ranking a suspect among control models, by `stillwatch correlate`. **Not for** anything "
+            "without a null over models: the score has no meaning of its own.\n",
+            "- **Known weaknesses**: few known pairs, nearly all students of three vendors from 2023 and 2024, "
+            "English instructions only. The choice of five out of seven affinities was made on the same "
+            "pairs, so the figures lean to the good side. Refit with `stillwatch correlate fit` when you have "
+            "pairs of your own.\n",
+            "- **How to repeat it**: `cd bench && python -m correlation.ship`; intervals and nulls are in "
+            "`bench/RESULTS.md`.\n\n## Weights\n\n",
+            "Standings are softened to `3 arctan(z / 3)`; the score is their weighted sum and the intercept "
+            f"{card.intercept:g}.\n\n",
+            _table(("affinity", "weight"), weights),
+            "\n## Quality\n\nEach pair is scored by weights that saw nothing of its cluster.\n\n",
+            _table(("figure", "value"), [(told[k], f"{v:g}") for k, v in quality.items()]),
+            "\n## Training table\n\n",
+            _table(("student", "teacher", "cluster", "held-out score"), pairs),
+            "\n## What a panel must have\n\nBelow these a judgement is refused.\n\n",
+            _bounds(Demands),
+            "\n## Bounds on what is read\n\n",
+            _bounds(CorrelationLimits),
+        ]
+    )
+
+
+def _bounds(kind: type) -> str:
+    rows = [
+        (f"`{f.name}`", f"{f.default:,}", field_docs(kind)[f.name])
+        for f in dataclasses.fields(kind)
+    ]
+    return _table(("bound", "value", "meaning"), rows)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands,
     "signals.md": signals,
     "configuration.md": configuration,
     "schema.md": schema,
+    "combiner.md": combiner,
 }
 
 

@@ -18,6 +18,7 @@ from stillwatch.detection.rules import load_rules
 from stillwatch.logs.mapping import read_mapping
 from stillwatch.profiles.phrases import FamilyTable, load_families
 from stillwatch.profiles.store import read_profiles
+from stillwatch.provenance.panel import read_panel
 from tests.docs.reading import (
     ROOT,
     Command,
@@ -43,6 +44,8 @@ def _parse(words: list[str]) -> None:
     """Parse as the program would, without running; raises for what does not exist."""
     command = get_command(app)
     while words and hasattr(command, "commands"):
+        if words[0] not in command.commands and command.name == "correlate":
+            words = ["run", *words]  # which may be left out
         command = command.commands[words[0]]
         words = words[1:]
     if "--help" not in words:
@@ -148,6 +151,9 @@ def test_toml_blocks_are_settings_or_mappings(page: Path, tmp_path: Path):
         if language == "toml":
             file = tmp_path / "snippet.toml"
             file.write_text(text)
+            if "[[ours]]" in text:
+                assert read_panel(file).controls
+                continue
             is_mapping = "[columns]" in text
             assert read_mapping(file).columns if is_mapping else load_config(file)
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from stillwatch.cli.correlate import correlate
 from stillwatch.cli.detect import detect
 from stillwatch.cli.evaluate import evaluate
 from stillwatch.cli.explain import explain
@@ -25,3 +26,4 @@ app.command()(profile)
 app.command()(explain)
 app.command()(simulate)
 app.command()(evaluate)
+app.add_typer(correlate, name="correlate")

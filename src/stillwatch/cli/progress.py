@@ -42,3 +42,25 @@ def progress_bar(quiet: bool) -> Iterator[Report | None]:
             bar.update(task, description=_WORDS[what], completed=done, total=total or None)
 
         yield report
+
+
+@contextmanager
+def spinner(quiet: bool) -> Iterator[Report | None]:
+    """Yield a callback that names the step being done; None when ``quiet`` or not a terminal."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def report(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total or None)
+
+        yield report

@@ -29,7 +29,8 @@ def _kernel_cache() -> str:
     """
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
-    for source in sorted([*package.glob("profiles/*.py"), *package.glob("campaigns/*.py")]):
+    rooms = ("profiles", "campaigns", "provenance")
+    for source in sorted(file for room in rooms for file in package.glob(f"{room}/**/*.py")):
         stat = source.stat()
         digest.update(f"{source.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     name = f"kernels-{digest.hexdigest()[:16]}"

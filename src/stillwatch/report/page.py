@@ -51,7 +51,7 @@ def render_page(
     marks = np.asarray(accounts["flagged"].to_numpy(), dtype=np.bool_)
     shown = campaigns[: limits.campaigns]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             summary=summary,
@@ -66,7 +66,8 @@ def render_page(
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the environment of all pages: everything escaped, strangers' text made visible."""
     environment = Environment(
         loader=PackageLoader("stillwatch.report"),
         autoescape=True,
