@@ -1,8 +1,12 @@
-"""Repeat every figure and write bench/RESULTS.md.
+"""Repeat every figure and write bench/RESULTS.md, section by section.
 
-python bench/run.py [--repeat 3] [--worlds 8]
+    python bench/run.py [--repeat 3] [--worlds 8] [--only WORDS ...]
+
+The page is written anew after each section, and a section that was not measured stays as it is,
+so a run that was stopped goes on with ``--only`` and words of the titles that are missing.
 """
 
+import argparse
 import importlib.metadata
 import os
 import platform
@@ -14,12 +18,13 @@ from typing import Any
 
 import kernel
 import speed
-from common import ROOT, arguments, markdown
+from common import ROOT, markdown
 from correlation import figures, marks, peers
 from correlation import speed as panel_speed
 from quality import ablation, baselines, calibration, replay, weights, windows, worlds
 
 NOTES = Path(__file__).with_name("NOTES.md")
+RESULTS = ROOT / "bench" / "RESULTS.md"
 Section = tuple[str, str, Callable[[], dict[str, Any]]]
 
 
@@ -54,21 +59,47 @@ def sections(repeat: int, count: int) -> list[Section]:
     ]
 
 
-def main() -> None:
-    options = arguments(__doc__, repeat=3, worlds=8)
+def written() -> dict[str, str]:
+    """The sections of the page as it is, by title."""
+    if not RESULTS.exists():
+        return {}
+    _, *parts = RESULTS.read_text(encoding="utf-8").split("\n## ")
+    return {title: text.strip() for title, text in (part.split("\n", 1) for part in parts)}
+
+
+def write(titles: list[str], known: dict[str, str]) -> None:
+    """The page of all sections that are known, in the order of ``titles``, then the notes."""
     parts = [
         "# Results",
-        "",
-        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: stillwatch "
-        f"{importlib.metadata.version('stillwatch')}, Python {platform.python_version()}, "
-        f"{platform.machine()}, {os.cpu_count()} cores. Times are medians; rates carry 95 % Wilson "
-        "intervals. All worlds are composed: no labelled real campaign is public.",
+        f"Written by `make bench`: stillwatch {importlib.metadata.version('stillwatch')}, Python "
+        f"{platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores. Times are "
+        "medians; rates carry 95 % Wilson intervals. All worlds are composed: no labelled real "
+        "campaign is public.",
+        *(f"## {title}\n\n{known[title]}" for title in titles if title in known),
+        NOTES.read_text(encoding="utf-8").strip(),
     ]
-    for title, command, measure in sections(options.repeat, options.worlds):
+    RESULTS.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--worlds", type=int, default=8)
+    parser.add_argument("--only", nargs="+", metavar="WORDS", help="sections whose title has them")
+    options = parser.parse_args()
+    known, all_ = written(), sections(options.repeat, options.worlds)
+    titles = [title for title, _, _ in all_]
+    words = [word.lower() for word in options.only or [""]]
+    chosen = [section for section in all_ if any(word in section[0].lower() for word in words)]
+    if not chosen:
+        parser.error(f"no section has {' or '.join(words)} in its title: {', '.join(titles)}")
+    for title, command, measure in chosen:
         print(title, file=sys.stderr, flush=True)
-        parts += ["", f"## {title}", "", f"`{command}`", "", markdown(measure())]
-    parts += ["", NOTES.read_text(encoding="utf-8").strip(), ""]
-    (ROOT / "bench" / "RESULTS.md").write_text("\n".join(parts), encoding="utf-8")
+        now = f"{datetime.now(UTC):%Y-%m-%d}"
+        known[title] = f"`{command}`, measured {now}\n\n{markdown(measure()).strip()}"
+        write(titles, known)
 
 
 if __name__ == "__main__":
