@@ -23,7 +23,10 @@ def spelled(n: int) -> str:
 
 
 def product(number: int, members: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Users of one product: its wording, but topics, hours and settings of their own."""
+    """Users of one product: its wording, but topics, hours and settings of their own.
+
+    Now and then one asks again, or what another asked.
+    """
     scaffold = " ".join(f"{spelled(number)}{chr(97 + w)}x" for w in range(12))
     rows = []
     for member in range(members):
@@ -39,7 +42,7 @@ def product(number: int, members: int, rng: np.random.Generator) -> list[dict[st
                     account_id=name,
                     timestamp=START
                     + timedelta(days=i % 7, hours=hour, minutes=int(rng.integers(90))),
-                    prompt=f"{scaffold} {subject} {subject} {spelled(int(rng.integers(1_000_000)))}",
+                    prompt=f"{scaffold} {subject} {subject} {spelled(int(rng.integers(12)))}",
                     temperature=1.0 if creative else 0.0,
                     model=f"m{int(rng.integers(2)) if i else member % 2}",
                 )

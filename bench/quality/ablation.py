@@ -21,7 +21,7 @@ TOGETHER = {
     "all lengths": ("output", "output_unity", "length", "length_unity"),
     "all phrases": ("tactics", "family_unity"),
     "all wording": ("exclusivity", "wording_unity", "repeats", "overlap"),
-    "all amounts": ("depth", "disguise", "evenness"),
+    "all amounts": ("depth", "evenness"),
 }
 """Facets that one attacker could hide together, or one missing column takes away."""
 HEAD = (

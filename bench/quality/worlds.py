@@ -127,7 +127,7 @@ def _settings_table(at: dict[str, list[Judged]]) -> dict[str, Any]:
         )  # fmt: skip
         rows.append(
             [way, *_rates(Pooled.of(judged)), f"{least:.3f}",
-             f"{np.mean([a.precision for a in agreement]):.3f}",
+             f"{np.nanmean([a.precision for a in agreement]):.3f}",
              f"{np.mean([a.recall for a in agreement]):.3f}"]
         )  # fmt: skip
     return {

@@ -3,8 +3,10 @@
 Glossary
     stream      sampled requests of one account that differ but share a skeleton
     skeleton    the phrases (shingles) that recur in a stream
-    link        two streams of different accounts, and how alike their skeletons are
-    group       streams that links join: one scaffold in several accounts' traffic
+    phrase      a shingle of skeletons that neither few nor many accounts hold
+    scaffold    phrases that the same accounts hold
+    carrier     an account in which two different prompts hold two phrases of a scaffold each
+    group       the carriers of one scaffold, each with the requests that carry it
     cohesion    what sets one job apart from people with something in common
     key         a hashed thing an account holds: a phrase, an address block, a card
     evidence    what two accounts share, in nats, by how rare it is; shown, it decides nothing

@@ -1,29 +1,26 @@
-"""Clustering: union-find over links, then Leiden inside large components.
+"""Clustering of phrases: union-find over pairs that are alike, then Leiden inside large components.
 
 Components chain: A is like B, B is like C. Leiden (Traag et al. 2019, networkit's
 implementation) cuts such chains where links are thin.
 """
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from stillwatch.campaigns.cohesion import agreement
-from stillwatch.campaigns.compare import Floats, Links
+from stillwatch.campaigns.phrases import Floats, Phrases
 from stillwatch.campaigns.streams import Ints, Streams
 
-LEVELS: tuple[tuple[str, float], ...] = (
-    ("overlap", 0.5), ("overlap", 0.6), ("overlap", 0.7), ("likeness", 0.3), ("likeness", 0.4),
-)  # fmt: skip
-"""Measures of likeness, and values of them, at which clusters are proposed."""
+LEVELS: tuple[float, ...] = (0.5, 0.6, 0.7)
+"""Likeness at which clusters of phrases are taken for scaffolds."""
 
 _LARGE = 8  # components up to this size are left whole
-_HELD = 2  # common shingles that a member holds
+_FEWEST = 2  # phrases of a scaffold
+_HELD = 3  # common phrases that a member holds: fewer are a turn of everyday language
 
 
 @njit(nogil=True, cache=True)
@@ -48,41 +45,61 @@ def _components(n, left, right):  # type: ignore[no-untyped-def]
     return parent
 
 
-def propose(streams: Streams, links: Links, least: int) -> Iterator[list[Ints]]:
-    """Groups of streams that at least ``least`` accounts own, level by level, each once.
+def scaffolds(phrases: Phrases) -> Ints:
+    """Scaffolds that each phrase is part of, -1 for none, shape (len(LEVELS), phrases).
 
     One strength of likeness does not fit all: a loose level joins campaigns whose scaffolds share
-    phrases, a strict one cuts a campaign whose wording varies. Overlapping proposals are settled
-    by their tests. Later levels are clustered while the caller looks at earlier ones.
+    phrases, a strict one cuts a campaign whose wording varies. What two levels find alike has a
+    number at the first only.
     """
+    n = phrases.keys.size
 
-    def labels_at(measure: str, value: float) -> Ints:
-        weight = getattr(links, measure)
-        kept = weight >= value
-        return cluster(len(streams), links.left[kept], links.right[kept], weight[kept], least)
+    def labels_at(level: float) -> Ints:
+        kept = phrases.likeness >= level
+        return cluster(n, phrases.left[kept], phrases.right[kept], phrases.likeness[kept], _FEWEST)
 
-    known: set[bytes] = set()
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # networkit clusters without the GIL
-        for labels in pool.map(labels_at, *zip(*LEVELS, strict=True)):
-            fresh, clusters = [], _members(labels)
-            for members, held in zip(clusters, agreement(streams, clusters), strict=True):
-                group = members[held >= _HELD]  # no chains: one scaffold
-                enough = np.unique(streams.owner[group]).size >= least
-                if enough and group.tobytes() not in known:
-                    known.add(group.tobytes())
-                    fresh.append(group)
-            yield fresh
+        labels = np.stack(list(pool.map(labels_at, LEVELS)))
+    base = 0
+    for found in labels:
+        count = int(found.max(initial=-1)) + 1
+        found[found >= 0] += base
+        base += count
+    return _once(labels, phrases.keys)
 
 
-def _members(labels: Ints) -> list[Ints]:
-    """Streams of each cluster, ascending."""
-    order = np.argsort(labels, kind="stable")
-    bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
-    return [order[start:stop] for start, stop in pairwise(bounds.tolist())]
+def _once(labels: Ints, keys: npt.NDArray[np.uint32]) -> Ints:
+    """Labels without those of clusters that have been met: equal sums of mixed keys, equal sets."""
+    inside = labels >= 0
+    sums = np.zeros(int(labels.max(initial=-1)) + 1, dtype=np.uint64)
+    mixed = keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
+    np.add.at(sums, labels[inside], np.broadcast_to(mixed, labels.shape)[inside])
+    _, first = np.unique(sums, return_index=True)
+    fresh = np.zeros(sums.size + 1, dtype=np.bool_)  # and a last place for -1
+    fresh[first] = True
+    fresh[-1] = False
+    return np.where(fresh[labels], labels, -1)
+
+
+def groups_of(streams: Streams, scaffold: Ints, least: int) -> list[Ints]:
+    """Streams of each scaffold that at least ``least`` accounts carry, each group once."""
+    order = np.argsort(scaffold, kind="stable")
+    bounds = np.cumsum(np.bincount(scaffold))[:-1]
+    carriers = [part for part in np.split(order, bounds) if part.size >= least]
+    found, known = [], set()
+    for part, held in zip(carriers, agreement(streams, carriers), strict=True):
+        group = part[held >= _HELD]  # no chains: one scaffold
+        row, slot = streams.events(group)
+        told = row.tobytes() + slot.tobytes()
+        if group.size >= least and told not in known:
+            known.add(told)
+            found.append(group)
+    return found
 
 
 def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints:
-    """Cluster number of each of ``n`` streams, -1 for none, shape (n,).
+    """Cluster number of each of ``n`` phrases, -1 for none, shape (n,).
 
     ``least`` is the smallest cluster kept. Numbers are dense and ordered by the first member, the
     same on every run.
@@ -96,7 +113,7 @@ def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints
 
 
 def _leiden(left: Ints, right: Ints, weight: Floats, inside: npt.NDArray[np.bool_]) -> Ints:
-    """Cluster numbers of the streams ``inside``, whose links lead to each other."""
+    """Cluster numbers of the phrases ``inside``, whose links lead to each other."""
     import networkit as nk  # noqa: PLC0415  0.7 s that a run can spend beside other work
 
     nk.setNumberOfThreads(1)  # of this thread's: parallel moves would depend on timing

@@ -13,6 +13,8 @@ correlation (Fisher 1925), the share of the variance that lies between accounts.
 accounts are exchangeable and 0 when each is itself, whatever their number and volume.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +30,7 @@ from stillwatch.campaigns.facets import (
     shares_inside,
     turns,
     unities,
-    volumes,
+    variation,
     wording,
 )
 from stillwatch.campaigns.streams import Ints, Streams
@@ -52,7 +54,6 @@ FACETS: tuple[tuple[str, str], ...] = (
     ("settings_unity", "unity of the request settings"),
     ("system_unity", "unity of the system prompt"),
     ("turns", "minus the log of how often the same account asks twice running, over chance"),
-    ("disguise", "variation over the accounts of the share of their traffic that is scaffolded"),
     ("tactics", "extraction tactics whose words a scaffolded prompt holds, on average"),
     ("evenness", "minus the variation of scaffolded volume over the accounts"),
     ("length", "mean log of the words of a scaffolded prompt"),
@@ -163,10 +164,12 @@ def common_shingles(streams: Streams, group: Ints) -> npt.NDArray[np.uint32]:
 def cohesion(profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int) -> Floats:
     """Facets of each group of streams, shape (len(groups), len(FACETS)); NaN where not observed."""
     sizes = sampled(profiles)
-    parts = [
-        _figures(profiles, streams, sizes, groups[first : first + _GROUPS], tactic_mask)
-        for first in range(0, len(groups), _GROUPS)
-    ]
+
+    def part(first: int) -> Floats:
+        return _figures(profiles, streams, sizes, groups[first : first + _GROUPS], tactic_mask)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(part, range(0, len(groups), _GROUPS)))
     return np.concatenate([np.empty((0, len(FACETS))), *parts])
 
 
@@ -191,7 +194,6 @@ def _figures(
     families, systems = of("sample_families").astype(np.uint64), of("sample_system")
     answered = np.where(mean(answers >= 0) > 0, mean(answers >= 0), np.nan)
     accounts = found.accounts.astype(np.float64)
-    disguise, variation = volumes(found.row, account, starts, sizes, profiles["events"])
     columns = (
         np.log(accounts),
         np.log(found.events / accounts),
@@ -206,9 +208,8 @@ def _figures(
         unity(of("sample_style")),
         np.where(mean(systems != 0) > 0, unity(systems), np.nan),
         turns(times, of("sample_key"), account, starts),
-        disguise,
         mean(np.bitwise_count(families & np.uint64(tactic_mask))),
-        -variation,
+        -variation(found.row, account, starts, sizes, profiles["events"]),
         mean(np.log1p(words)),
         mean(np.log1p(np.maximum(answers, 0))) / answered,
     )

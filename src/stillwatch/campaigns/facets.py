@@ -1,7 +1,7 @@
 """The kernels behind the facets of cohesion: one pass over the events of many groups each.
 
 Arrays are those of ``cohesion.Cores``: group g has the events ``starts[g]:starts[g + 1]``, in order
-of the accounts, and a kernel returns one figure a group, unless it says otherwise.
+of the accounts, and a kernel returns one figure a group.
 """
 
 import numpy as np
@@ -108,25 +108,16 @@ def _in_time(times, ties):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def volumes(row, account, starts, sizes, events):  # type: ignore[no-untyped-def]
-    """How unlike the accounts of a group are in volume, two figures a group.
-
-    The deviation of the share of their traffic that is scaffolded, and the coefficient of variation
-    of their scaffolded volume, scaled up from the samples.
-    """
-    disguise = np.empty(starts.size - 1)
-    variation = np.empty(disguise.size)
-    for g in range(disguise.size):
+def variation(row, account, starts, sizes, events):  # type: ignore[no-untyped-def]
+    """Coefficient of variation of the accounts' scaffolded volume, scaled up from the samples."""
+    out = np.empty(starts.size - 1)
+    for g in range(out.size):
         begin, stop = starts[g], starts[g + 1]
-        share = np.zeros(account[stop - 1] + 1)
-        volume = np.empty(share.size)
+        volume = np.zeros(account[stop - 1] + 1)
         for i in range(begin, stop):
-            share[account[i]] += 1 / sizes[row[i]]
-        for i in range(begin, stop):
-            volume[account[i]] = share[account[i]] * events[row[i]]
-        disguise[g] = share.std()
-        variation[g] = volume.std() / volume.mean()
-    return disguise, variation
+            volume[account[i]] += events[row[i]] / sizes[row[i]]
+        out[g] = volume.std() / volume.mean()
+    return out
 
 
 @njit(nogil=True, cache=True)

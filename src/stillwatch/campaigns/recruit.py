@@ -17,19 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint64
+from numba import njit
 
 from stillwatch.campaigns.cohesion import common_shingles
+from stillwatch.campaigns.lookup import filter_of, first_place
 from stillwatch.campaigns.streams import Ints, Streams
 from stillwatch.profiles.estimators import sampled
-from stillwatch.profiles.fields import NO_SHINGLE
 from stillwatch.profiles.merge import Profiles
 
 _OUTSIDE = 0.5  # accounts outside that hold a phrase, for one inside
 _PHRASES = 3  # in one prompt
 _PROMPTS = 2  # different ones
-_FILTER_BITS = 20
-_MASK = np.uint64((1 << _FILTER_BITS) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,39 +98,19 @@ def recruit(
 
 
 @njit(nogil=True, cache=True)
-def _filter(keys):  # type: ignore[no-untyped-def]
-    """A bitmap by the lower bits of the keys: most shingles are none of them."""
-    bits = np.zeros((1 << _FILTER_BITS) // 64, np.uint64)
-    for key in keys:
-        bit = uint64(key) & _MASK
-        bits[bit >> uint64(6)] |= uint64(1) << (bit & uint64(63))
-    return bits
-
-
-@njit(nogil=True, cache=True)
-def _first(bits, keys, shingle):  # type: ignore[no-untyped-def]
-    """The first place of a shingle among the ascending ``keys``, or their number if it is none."""
-    bit = uint64(shingle) & _MASK
-    if (bits[bit >> uint64(6)] >> (bit & uint64(63))) & uint64(1) == 0 or shingle == NO_SHINGLE:
-        return keys.size
-    at = np.searchsorted(keys, shingle)
-    return at if at < keys.size and keys[at] == shingle else keys.size
-
-
-@njit(nogil=True, cache=True)
 def _holders(shingles, sizes, keys, campaigns, campaign_of):  # type: ignore[no-untyped-def]
     """Accounts outside and inside of the campaign that hold each of its shingles, shape (2, pairs).
 
     ``keys`` ascend, and repeat where campaigns share a shingle.
     """
-    bits = _filter(keys)
+    bits = filter_of(keys)
     last = np.full(keys.size, -1, np.int64)  # the last account that was counted
     count = np.zeros((2, keys.size), np.int64)
     for i in range(sizes.size):
         for e in range(sizes[i]):
             for s in range(shingles.shape[2]):
                 shingle = shingles[i, e, s]
-                at = _first(bits, keys, shingle)
+                at = first_place(bits, keys, shingle)
                 if at == keys.size or last[at] == i:
                     continue
                 last[at] = i
@@ -145,14 +123,14 @@ def _holders(shingles, sizes, keys, campaigns, campaign_of):  # type: ignore[no-
 @njit(nogil=True, cache=True)
 def _matches(shingles, sizes, keys):  # type: ignore[no-untyped-def]
     """Row, slot and pair of each occurrence of the ascending ``keys`` in the samples."""
-    bits = _filter(keys)
+    bits = filter_of(keys)
     found = np.empty((3, 1 << 12), np.int64)
     n = 0
     for i in range(sizes.size):
         for e in range(sizes[i]):
             for s in range(shingles.shape[2]):
                 shingle = shingles[i, e, s]
-                at = _first(bits, keys, shingle)
+                at = first_place(bits, keys, shingle)
                 while at < keys.size and keys[at] == shingle:
                     if n == found.shape[1]:
                         more = np.empty((3, 2 * n), np.int64)

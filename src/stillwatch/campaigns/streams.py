@@ -56,7 +56,7 @@ class Streams:
     shares: npt.NDArray[np.float64]
     """Share of the stream's different prompts that hold each shingle, 0-1."""
     holders: Ints
-    """How many streams of the whole log hold each shingle."""
+    """How many streams of the whole log hold each shingle; in ``campaigns.carriers``, accounts."""
 
     def __len__(self) -> int:
         return self.owner.size

@@ -52,8 +52,6 @@ SENTENCES: dict[str, tuple[Callable[[npt.ArrayLike], Floats], str]] = {
                      "lies between accounts (other groups: {typical:.0%})."),
     "turns": (_odds, "Its accounts take turns: one asks twice running {value:.2f} times as often as "
               "chance would have it (other groups: {typical:.2f})."),
-    "disguise": (_plain, "Its accounts hide it in unlike amounts of other traffic: their scaffolded "
-                 "shares deviate by {value:.0%} (other groups: {typical:.0%})."),
     "depth": (_counted, "Its accounts keep at it: {value:.0f} scaffolded prompts in the sample of "
               "each (other groups: {typical:.0f})."),
     "evenness": (_minus, "The work is shared out evenly: volumes vary by {value:.0%} over accounts "

@@ -3,16 +3,15 @@
 A group is a set of streams (``campaigns.streams``), one scaffold in several accounts' traffic.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.campaigns.cluster import propose
+from stillwatch.campaigns.carriers import carried
+from stillwatch.campaigns.cluster import groups_of, scaffolds
 from stillwatch.campaigns.cohesion import cohesion
-from stillwatch.campaigns.compare import link
+from stillwatch.campaigns.phrases import phrases_of
 from stillwatch.campaigns.streams import Streams, streams_of
 from stillwatch.detection.calibration import benjamini_hochberg
 from stillwatch.detection.pooled import GroupTest, Yardstick
@@ -47,15 +46,10 @@ class Groups:
         least: int,
     ) -> "Groups":
         """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
-        streams = streams_of(profiles)
-        links = link(streams, usable)
-        proposed: list[Ints] = []
-        measuring = []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # while the next level is clustered
-            for groups in propose(streams, links, least):
-                proposed += groups
-                measuring.append(pool.submit(cohesion, profiles, streams, groups, tactic_mask))
-        figures = np.concatenate([level.result() for level in measuring])
+        phrases = phrases_of(streams_of(profiles), usable)
+        streams, scaffold = carried(profiles, phrases.keys, scaffolds(phrases), usable)
+        proposed = groups_of(streams, scaffold, least)
+        figures = cohesion(profiles, streams, proposed, tactic_mask)
         return cls(profiles, streams, tactic_mask, proposed, figures)
 
     def measure(self, groups: list[Ints]) -> Floats:

@@ -19,39 +19,43 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtr
+from scipy.special import ndtr, ndtri, stdtr
 
 from stillwatch.campaigns.cohesion import NAMES
 
 Floats = npt.NDArray[np.float64]
 
 WEIGHTS: dict[str, float] = {
-    "turns": 0.77,
-    "depth": 0.73,
-    "overlap": -0.65,
-    "length": 0.6,
-    "exclusivity": 0.59,
-    "evenness": 0.55,
-    "tactics": 0.49,
-    "repeats": -0.47,
-    "disguise": 0.41,
-    "output": 0.32,
-    "output_unity": 0.27,
-    "wording_unity": 0.26,
-    "hour_unity": 0.26,
-    "length_unity": 0.2,
-    "settings_unity": 0.19,
-    "system_unity": 0.16,
-    "family_unity": 0.09,
+    "turns": 0.93,
+    "exclusivity": 0.84,
+    "length": 0.73,
+    "overlap": -0.69,
+    "evenness": 0.58,
+    "length_unity": 0.46,
+    "family_unity": 0.4,
+    "output": 0.38,
+    "tactics": 0.35,
+    "repeats": -0.33,
+    "depth": 0.32,
+    "output_unity": 0.26,
+    "hour_unity": 0.22,
+    "settings_unity": 0.15,
+    "wording_unity": 0.08,
+    "system_unity": 0.07,
 }
 """Facets in the index. Signs are fixed by what a job is; sizes are fitted (see ADR 5)."""
+
+WORK = ("depth", "length", "output", "tactics")
+"""Facets that say what work it is: honest pipelines do much work of that kind, too."""
 
 FEWEST = 20
 """Natural groups without which nothing can be said."""
 _FAR = 2.0  # spreads; a facet beyond this adds nothing, so that one or two cannot carry a verdict
-_OUTLIER = 2.5  # index from which a group is no longer taken for natural
-_ROUNDS = 3
-_HIGH = 0.9  # quantile that the upper spread of the index is taken from
+_FAR_OF_WORK = 0.7  # spreads; beyond, much of the same work is no more evidence of one hand
+_OUTLIER = 1.75  # index from which a group is no longer taken for natural
+_NATURAL = 0.8  # share of the groups that are taken for natural at least
+_ROUNDS = 5
+_LOW, _HIGH = 0.16, 0.9  # quantiles that the lower and upper spread of the index are taken from
 _FREEDOM = 40  # degrees of freedom of the tail
 _LEAST = 0.02  # smallest spread of a facet
 
@@ -94,24 +98,33 @@ class Yardstick:
         if figures.shape[0] < FEWEST:
             nothing = np.zeros(len(NAMES))
             return cls(nothing, nothing + 1, 0.0, 1.0, vector, figures)
-        yardstick = cls._measure(figures, vector, figures)
+        yardstick = cls._measure(figures, vector, figures, 1.0)
         for _ in range(_ROUNDS - 1):
-            natural = yardstick.test(figures).index < _OUTLIER
-            yardstick = cls._measure(figures[natural], vector, figures)
+            index = yardstick.test(figures).index
+            cut = max(_OUTLIER, float(np.quantile(index, _NATURAL)))
+            yardstick = cls._measure(figures[index <= cut], vector, figures, float(ndtr(cut)))
         return yardstick
 
     @classmethod
-    def _measure(cls, natural: Floats, weights: Floats, figures: Floats) -> "Yardstick":
+    def _measure(
+        cls, natural: Floats, weights: Floats, figures: Floats, kept: float
+    ) -> "Yardstick":
+        """``kept`` is the lower part of all natural groups that ``natural`` is, 0-1.
+
+        What was cut off is allowed for: a quantile of the rest is a lower quantile of the whole.
+        """
         centre, scale = _centre_and_scale(natural)
         plain = cls(centre, np.maximum(scale, _LEAST), 0.0, 1.0, weights, figures)
-        sums = plain.spreads(natural) @ weights
-        low, middle, high = np.quantile(sums, [0.16, 0.5, _HIGH])
-        spread = max(min(middle - low, (high - middle) / ndtri(_HIGH)), 0.3)
-        return replace(plain, middle=float(middle), spread=float(spread))
+        shares = np.array([_LOW, 0.5, _HIGH])
+        low, middle, high = np.quantile(plain.spreads(natural) @ weights, shares)
+        below, at, above = ndtri(kept * shares)
+        spread = max(min((middle - low) / (at - below), (high - middle) / (above - at)), 0.3)
+        return replace(plain, middle=float(middle - at * spread), spread=float(spread))
 
     def spreads(self, figures: Floats) -> Floats:
         """Each facet in spreads of natural groups; 0 where not observed."""
-        return np.clip(np.nan_to_num((figures - self.centre) / self.scale), -_FAR, _FAR)
+        far = np.array([_FAR_OF_WORK if name in WORK else _FAR for name in NAMES])
+        return np.clip(np.nan_to_num((figures - self.centre) / self.scale), -far, far)
 
     def test(self, figures: Floats) -> GroupTest:
         """Test groups by their cohesion figures; p is 1 with fewer than ``FEWEST`` natural ones."""

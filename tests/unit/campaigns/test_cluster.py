@@ -1,19 +1,25 @@
-"""Clusters: chains are cut, every level proposes, the order of streams does not matter."""
+"""Scaffolds: chains are cut, every level proposes, the order of accounts does not matter."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.campaigns.cluster import cluster, propose
-from stillwatch.campaigns.compare import link
+from stillwatch.campaigns.cluster import LEVELS, cluster, groups_of, scaffolds
+from stillwatch.campaigns.phrases import phrases_of
+from stillwatch.campaigns.streams import Ints
 from tests.streams import made
 
 
-def proposed(skeletons: list[list[int]], least: int = 4) -> set[frozenset[int]]:
+def found(skeletons: list[list[int]]) -> set[frozenset[int]]:
+    """Phrases of each scaffold, at any level."""
     streams = made(skeletons)
-    links = link(streams, np.ones(len(streams), dtype=np.bool_))
+    phrases = phrases_of(streams, np.ones(len(streams), dtype=np.bool_))
+    labels = scaffolds(phrases)
+    assert labels.shape == (len(LEVELS), phrases.keys.size)
     return {
-        frozenset(group.tolist()) for groups in propose(streams, links, least) for group in groups
+        frozenset(phrases.keys[level == number].tolist())
+        for level in labels
+        for number in np.unique(level[level >= 0])
     }
 
 
@@ -21,40 +27,45 @@ def own(n: int, start: int) -> list[list[int]]:
     return [[start + 100 * i + k for k in range(8)] for i in range(n)]
 
 
-def test_a_scaffold_joins_its_streams_and_nobody_else() -> None:
+def test_a_scaffold_is_what_its_accounts_share_without_what_is_their_own() -> None:
     shared = [[1, 2, 3, 4, 5, 6, 100 + i] for i in range(6)]
-    assert proposed([*shared, *own(60, 10_000)]) == {frozenset(range(6))}
+    assert found([*shared, *own(60, 10_000)]) == {frozenset(range(1, 7))}
 
 
 def test_two_scaffolds_that_share_a_phrase_are_told_apart_at_some_level() -> None:
     first = [[1, 2, 11, 12, 13, 14, 15, 16] for _ in range(6)]
     second = [[1, 2, 21, 22, 23, 24, 25, 26] for _ in range(6)]
-    groups = proposed([*first, *second, *own(80, 10_000)])
-    assert frozenset(range(6)) in groups
-    assert frozenset(range(6, 12)) in groups
+    told = found([*first, *second])
+    assert any(11 in one and 21 not in one for one in told)
+    assert any(21 in one and 11 not in one for one in told)
 
 
-def test_a_chain_without_common_wording_is_no_group() -> None:
-    chain = [[i, i + 1, i + 2, i + 3] for i in range(0, 80, 2)]
-    for group in proposed([*chain, *own(80, 10_000)]):
-        held = [set(chain[i]) for i in group if i < len(chain)]
-        counts = {key: sum(key in keys for keys in held) for keys in held for key in keys}
-        assert all(sum(counts[key] >= 0.3 * len(held) for key in keys) >= 2 for keys in held)
-
-
-def test_groups_count_accounts_not_streams() -> None:
-    streams = made([[1, 2, 3, 4, 5] for _ in range(6)] + own(60, 10_000))
-    streams.owner[:6] = [0, 0, 0, 1, 1, 1]
-    links = link(streams, np.ones(len(streams), dtype=np.bool_))
-    assert not any(propose(streams, links, 3))
+def test_a_scaffold_has_one_number_however_many_levels_find_it() -> None:
+    phrases = phrases_of(made([[1, 2, 3]] * 5), np.ones(5, dtype=np.bool_))
+    labels = scaffolds(phrases)
+    assert labels[0].tolist() == [0, 0, 0]
+    assert (labels[1:] == -1).all()
 
 
 @given(st.permutations(range(40)))
 @settings(max_examples=20)
-def test_the_order_of_streams_does_not_change_the_groups(order: list[int]) -> None:
+def test_the_order_of_accounts_does_not_change_the_scaffolds(order: list[int]) -> None:
     skeletons = [[1, 2, 3, 4, 5]] * 6 + [[11, 12, 13, 14]] * 5 + own(29, 10_000)
-    moved = proposed([skeletons[i] for i in order])
-    assert {frozenset(order[i] for i in group) for group in moved} == proposed(skeletons)
+    assert found([skeletons[i] for i in order]) == found(skeletons)
+
+
+def grouped(skeletons: list[list[int]], scaffold: list[int], least: int = 3) -> list[list[int]]:
+    numbers: Ints = np.array(scaffold, dtype=np.int64)
+    return [group.tolist() for group in groups_of(made(skeletons), numbers, least)]
+
+
+def test_groups_hold_three_common_phrases() -> None:
+    told = grouped([[1, 2, 3], [1, 2, 3], [1, 2], [1, 2, 3, 4], [8, 9, 10]], [0, 0, 0, 0, 1])
+    assert told == [[0, 1, 3]]
+
+
+def test_no_streams_no_groups() -> None:
+    assert grouped([], []) == []
 
 
 def test_leiden_cuts_a_thin_bridge_between_two_groups() -> None:

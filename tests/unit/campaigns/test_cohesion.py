@@ -69,16 +69,6 @@ def test_one_pool_is_exchangeable_and_own_topics_and_settings_are_not() -> None:
     assert between_accounts(own["settings_unity"]) > 0.9
 
 
-def test_shares_of_scaffolded_traffic_differ_where_cover_does() -> None:
-    rows = rows_of("pool", members=6, events=10)
-    assert cohesion_of(rows)["disguise"] == 0
-    rows += [
-        event(1000 + n, account_id=f"a{n % 3}", prompt=f"about {n} {chr(97 + n % 26) * 5}")
-        for n in range(90)
-    ]
-    assert cohesion_of(rows)["disguise"] > 0.3
-
-
 def test_prompts_shared_out_do_not_overlap_and_repeated_ones_do() -> None:
     pool, repeat = figures("pool"), figures("repeat")
     assert pool["overlap"] < 0.05

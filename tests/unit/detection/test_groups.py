@@ -68,7 +68,7 @@ def test_what_is_left_of_a_mixed_group_must_stand_on_its_own() -> None:
     assert not np.isin(innocent, world.job).any()
     mixed = np.sort(np.concatenate([job, plain]))
     nearly = groups.measure([job])  # nearly as strong as the job
-    nearly[0, NAMES.index("length")] -= 0.1
+    nearly[0, NAMES.index("family_unity")] -= 0.1
     figures = np.concatenate([groups.figures, nearly])
     again = Groups(
         groups.profiles, groups.streams, groups.tactic_mask, [*groups.proposed, mixed], figures

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from stillwatch.campaigns.cohesion import NAMES
-from stillwatch.detection.pooled import FEWEST, WEIGHTS, Yardstick
+from stillwatch.detection.pooled import FEWEST, WEIGHTS, WORK, Yardstick
 
 SETTINGS = NAMES.index("settings_unity")
 
@@ -50,6 +50,17 @@ def test_natural_groups_are_not_called_jobs_too_often(share: float) -> None:
         rejected = int((p <= level).sum())
         chance = stats.binomtest(rejected, p.size, 1.3 * level, alternative="greater").pvalue
         assert chance > 1e-3, (level, rejected, p.size)
+
+
+def test_much_of_the_same_work_does_not_carry_a_verdict() -> None:
+    known = natural(300, 1)
+    busy = natural(50, 2)
+    for name in WORK:
+        busy[:, NAMES.index(name)] += 10
+    yardstick = Yardstick.learn(known)
+    assert yardstick.test(busy).p_values.min() > 1e-3
+    columns = [NAMES.index(name) for name in WORK]
+    assert yardstick.spreads(busy)[:, columns].max() == pytest.approx(0.7)
 
 
 def test_a_short_upper_tail_is_believed_and_a_long_one_is_not() -> None:
