@@ -32,7 +32,7 @@ def _minus(value: npt.ArrayLike) -> Floats:
 
 
 SENTENCES: dict[str, tuple[Callable[[npt.ArrayLike], Floats], str]] = {
-    "exclusivity": (_counted, "Its scaffold is its own: {value:.0%} of the streams that hold its "
+    "exclusivity": (_counted, "Its scaffold is its own: {value:.0%} of the accounts that hold its "
                     "phrases belong to it (other groups: {typical:.0%})."),
     "output": (_counted, "Answers to scaffolded prompts run to {value:.0f} tokens "
                "(other groups: {typical:.0f})."),
