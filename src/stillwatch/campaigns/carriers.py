@@ -75,6 +75,36 @@ def _longer(array):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _hits(i, shingles, n_events, bits, keys, labels, holders, last, hit):  # type: ignore[no-untyped-def]
+    """Phrases of scaffolds that the requests of account ``i`` carry, into ``hit``; their number.
+
+    Counts the account among the ``holders`` of each phrase; ``last`` is who was counted last.
+    """
+    place = np.empty(SKETCH, np.int64)
+    hits = 0
+    for e in range(n_events):
+        n = 0
+        for s in range(SKETCH):
+            at = first_place(bits, keys, shingles[e, s])
+            if at < keys.size:
+                place[n] = at
+                n += 1
+                holders[at] += last[at] != i
+                last[at] = i
+        if n < _HELD:
+            continue
+        for level in range(labels.shape[0]):
+            for a in range(n):
+                label, held = labels[level, place[a]], 0
+                for b in range(n if label >= 0 else 0):
+                    held += labels[level, place[b]] == label
+                if held >= _HELD:
+                    hit[hits] = (label * keys.size + place[a]) * SAMPLE + e
+                    hits += 1
+    return hits
+
+
+@njit(nogil=True, cache=True)
 def _carry(shingles, prompts, sizes, bits, keys, labels):  # type: ignore[no-untyped-def]
     """Streams as arrays: owner, scaffold, events, slots, sizes of skeletons, places, shares, holders.
 
@@ -86,32 +116,12 @@ def _carry(shingles, prompts, sizes, bits, keys, labels):  # type: ignore[no-unt
     places, shares = np.empty(8192, np.int64), np.empty(8192)
     holders, last = np.zeros(keys.size, np.int64), np.full(keys.size, -1, np.int64)
     first = np.empty(SAMPLE, np.int64)
-    place = np.empty(SKETCH, np.int64)
     most = labels.shape[0] * SAMPLE * SKETCH
     hit = np.empty(most, np.int64)  # scaffold, place of the phrase and slot in one number
     stream = slot = key = 0
     for i in range(sizes.size):
         first_of(prompts[i], sizes[i], first)
-        hits = 0
-        for e in range(sizes[i]):
-            n = 0
-            for s in range(SKETCH):
-                at = first_place(bits, keys, shingles[i, e, s])
-                if at < keys.size:
-                    place[n] = at
-                    n += 1
-                    holders[at] += last[at] != i
-                    last[at] = i
-            if n < _HELD:
-                continue
-            for level in range(labels.shape[0]):
-                for a in range(n):
-                    label, held = labels[level, place[a]], 0
-                    for b in range(n if label >= 0 else 0):
-                        held += labels[level, place[b]] == label
-                    if held >= _HELD:
-                        hit[hits] = (label * keys.size + place[a]) * SAMPLE + e
-                        hits += 1
+        hits = _hits(i, shingles[i], sizes[i], bits, keys, labels, holders, last, hit)
         ordered = np.sort(hit[:hits])
         start = 0
         while start < hits:

@@ -8,6 +8,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -22,43 +23,27 @@ _WORDS = {"read": "reading and profiling", "judge": "measuring, linking, judging
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Report | None]:
     """Yield the callback that drives the bar; None (no bar) when ``quiet`` or not a terminal."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        task = bar.add_task("getting ready (a first run compiles)", total=None)
-
-        def report(what: str, done: int, total: int) -> None:
-            bar.update(task, description=_WORDS[what], completed=done, total=total or None)
-
-        yield report
+    rate = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with _bar(quiet, "getting ready (a first run compiles)", *rate) as report:
+        yield report and (lambda what, done, total: report(_WORDS[what], done, total))
 
 
 @contextmanager
 def spinner(quiet: bool) -> Iterator[Report | None]:
     """Yield a callback that names the step being done; None when ``quiet`` or not a terminal."""
+    with _bar(quiet, "reading") as report:
+        yield report
+
+
+@contextmanager
+def _bar(quiet: bool, first: str, *columns: ProgressColumn) -> Iterator[Report | None]:
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield None
         return
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        task = bar.add_task("reading", total=None)
+    shown = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *columns)
+    with Progress(*shown, console=console, transient=True) as bar:
+        task = bar.add_task(first, total=None)
 
         def report(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total or None)

@@ -134,6 +134,21 @@ def _rotate(x, n):  # type: ignore[no-untyped-def]
 
 
 @helper
+def _round(v0, v1, v2, v3):  # type: ignore[no-untyped-def]
+    v0 += v1
+    v1 = _rotate(v1, 13) ^ v0
+    v0 = _rotate(v0, 32)
+    v2 += v3
+    v3 = _rotate(v3, 16) ^ v2
+    v0 += v3
+    v3 = _rotate(v3, 21) ^ v0
+    v2 += v1
+    v1 = _rotate(v1, 17) ^ v2
+    v2 = _rotate(v2, 32)
+    return v0, v1, v2, v3
+
+
+@helper
 def siphash(k0, k1, word):  # type: ignore[no-untyped-def]
     """SipHash-2-4 of one 64-bit word (8 bytes, little-endian)."""
     v0 = uint64(k0) ^ uint64(0x736F6D6570736575)
@@ -144,27 +159,9 @@ def siphash(k0, k1, word):  # type: ignore[no-untyped-def]
         m = uint64(word) if step == 0 else uint64(8) << uint64(56)
         v3 ^= m
         for _ in range(2):
-            v0 += v1
-            v1 = _rotate(v1, 13) ^ v0
-            v0 = _rotate(v0, 32)
-            v2 += v3
-            v3 = _rotate(v3, 16) ^ v2
-            v0 += v3
-            v3 = _rotate(v3, 21) ^ v0
-            v2 += v1
-            v1 = _rotate(v1, 17) ^ v2
-            v2 = _rotate(v2, 32)
+            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
         v0 ^= m
     v2 ^= uint64(0xFF)
     for _ in range(4):
-        v0 += v1
-        v1 = _rotate(v1, 13) ^ v0
-        v0 = _rotate(v0, 32)
-        v2 += v3
-        v3 = _rotate(v3, 16) ^ v2
-        v0 += v3
-        v3 = _rotate(v3, 21) ^ v0
-        v2 += v1
-        v1 = _rotate(v1, 17) ^ v2
-        v2 = _rotate(v2, 32)
+        v0, v1, v2, v3 = _round(v0, v1, v2, v3)
     return v0 ^ v1 ^ v2 ^ v3
