@@ -23,7 +23,6 @@ from numba import njit
 
 from stillwatch.campaigns.facets import (
     ALIKE,
-    COMMON,
     SIGNS,
     held_in_common,
     overlap,
@@ -152,13 +151,6 @@ def agreement(streams: Streams, groups: list[Ints]) -> list[Ints]:
     members, bounds = _laid_out(groups)
     held = held_in_common(streams.key_starts, streams.keys, members, bounds)
     return np.split(held, bounds[1:-1]) if groups else []
-
-
-def common_shingles(streams: Streams, group: Ints) -> npt.NDArray[np.uint32]:
-    """The common shingles of a group of streams, ascending."""
-    at, _ = streams.skeletons(group)
-    keys, held = np.unique(streams.keys[at], return_counts=True)
-    return np.asarray(keys[held >= COMMON * group.size])
 
 
 def cohesion(profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int) -> Floats:

@@ -68,11 +68,6 @@ class Streams:
             spans(self.event_starts[chosen], sizes)
         ]
 
-    def skeletons(self, chosen: Ints) -> tuple[Ints, Ints]:
-        """Places in ``keys`` of the skeletons of the ``chosen`` streams, and the size of each."""
-        sizes = self.key_starts[chosen + 1] - self.key_starts[chosen]
-        return spans(self.key_starts[chosen], sizes), sizes
-
 
 def spans(starts: Ints, sizes: Ints) -> Ints:
     """Concatenation of ``range(start, start + size)``."""

@@ -157,12 +157,10 @@ class Narrator:
     def _memberships(self) -> dict[int, Reason]:
         """What each member has to do with its campaign, the strongest evidence there is."""
         judgement, told = self.judgement, {}
-        sizes, recruits = sampled(self.profiles), judgement.campaigns.recruits
+        sizes = sampled(self.profiles)
         for number, members in enumerate(judgement.campaigns.members):
             owner, _ = judgement.groups.streams.events(judgement.campaigns.streams[number])
             held = np.bincount(np.searchsorted(members, owner), minlength=members.size)
-            joined = recruits.campaign == number
-            held[np.searchsorted(members, recruits.row[joined])] = recruits.requests[joined]
             index = float(judgement.campaigns.test.index[number])
             said = (
                 f"sampled requests carry the scaffold of campaign {campaign_id(number)}, whose "

@@ -6,7 +6,7 @@ Numbered as the flow of ``docs/adr/0003-calibration.md``:
 2. score each account by how surprising its signals are for a benign account of its volume;
 3. calibrate the score against the reference;
 4. propose groups of accounts that share a scaffold;
-5. test each group for being one job, against natural groups, and recruit for those that are;
+5. test each group for being one job, against natural groups;
 6. flag: campaigns by Benjamini-Hochberg, then accounts by Benjamini-Hochberg.
 """
 
@@ -19,7 +19,6 @@ import pyarrow as pa
 from scipy.special import ndtri
 
 from stillwatch.campaigns.keys import Keys, collect
-from stillwatch.campaigns.recruit import Recruits, recruit
 from stillwatch.detection.calibration import benjamini_hochberg, conformal, fitted_tail
 from stillwatch.detection.groups import Chosen, Groups, choose
 from stillwatch.detection.pooled import FEWEST, GroupTest, Yardstick
@@ -58,8 +57,6 @@ class Campaigns:
     members: list[Ints]
     streams: list[Ints]
     """The scaffolded streams of the members (``Judgement.groups.streams``)."""
-    recruits: Recruits
-    """Members that have no such stream, but carry the campaign's own phrases."""
     profiles: Profiles
     """The members' profiles, merged."""
     signals: Floats
@@ -125,8 +122,7 @@ def judge(
     yardstick = Yardstick.learn(natural)
     test = yardstick.test(groups.figures)
     chosen = choose(groups, yardstick, test, fdr=options.fdr, least=options.least_campaign)
-    recruits = recruit(profiles, groups.streams, chosen.members, chosen.streams, ~exempt)
-    campaigns = _report(profiles, chosen, recruits, alone.reference, alone.ordinary)
+    campaigns = _report(profiles, chosen, alone.reference, alone.ordinary)
     members = np.concatenate([np.empty(0, dtype=np.int64), *campaigns.members])
     keys = collect(profiles, accounts, options.hub_share, groups.streams, members)
 
@@ -219,8 +215,7 @@ def _groups(
 def _ranked(groups: Groups, test: GroupTest, campaigns: Campaigns) -> Floats:
     """Index of the group that each account is in, at least 0.
 
-    A member of a campaign has the campaign's, a recruit that of the least campaign; nobody else
-    ranks above it.
+    A member of a campaign has the campaign's; nobody else ranks above the least campaign.
     """
     out = np.zeros(groups.profiles.size)
     for group, index in zip(groups.proposed, test.index.tolist(), strict=True):
@@ -230,22 +225,18 @@ def _ranked(groups: Groups, test: GroupTest, campaigns: Campaigns) -> Floats:
         out = np.minimum(out, campaigns.test.index.min())
     for members, index in zip(campaigns.members, campaigns.test.index.tolist(), strict=True):
         out[members] = index
-    if campaigns.members:
-        out[campaigns.recruits.row] = campaigns.test.index.min()
     return out
 
 
 def _report(
-    profiles: Profiles, chosen: Chosen, recruits: Recruits, reference: Reference, ordinary: Ordinary
+    profiles: Profiles, chosen: Chosen, reference: Reference, ordinary: Ordinary
 ) -> Campaigns:
-    """The chosen campaigns with recruits and merged profiles, measured like any other."""
-    members = [np.union1d(rows, recruits.of(number)) for number, rows in enumerate(chosen.members)]
-    merged = np.concatenate([_pooled(take(profiles, m)) for m in members] or [profiles[:0]])
+    """The chosen campaigns with merged profiles, measured like any other."""
+    merged = np.concatenate([_pooled(take(profiles, m)) for m in chosen.members] or [profiles[:0]])
     signals = measure(merged, reference)
     return Campaigns(
-        members,
+        chosen.members,
         chosen.streams,
-        recruits,
         merged,
         signals,
         ordinary.below(signals, merged["events"].astype(np.float64)),
