@@ -11,7 +11,10 @@ prints both on one line and exits with ``exit_code``; it never shows a traceback
     │   ├── EmptyInput        nothing to work on
     │   └── TooManyBadRows    more rows were quarantined than the limit allows
     ├── ConfigError           a setting, mapping or rule file is wrong
-    └── StoredDataError       a profile or result directory of ours is damaged or foreign
+    ├── StoredDataError       a profile, result or database of ours is damaged or foreign
+    ├── PolicyRefused         something was about to leave that may not
+    ├── NotTrusted            a signature, proof or history does not hold
+    └── PeerError             another machine cannot be reached or answered wrongly
 """
 
 
@@ -59,3 +62,21 @@ class StoredDataError(StillwatchError):
     """A profile or result directory of ours is damaged or was written by another version."""
 
     exit_code = 2
+
+
+class PolicyRefused(StillwatchError):
+    """Something was about to leave the house, or to enter the hub, that may not."""
+
+    exit_code = 4
+
+
+class NotTrusted(StillwatchError):
+    """A signature, proof or history does not hold: nothing of it was used."""
+
+    exit_code = 5
+
+
+class PeerError(StillwatchError):
+    """Another machine cannot be reached, refused, or answered wrongly; trying again may help."""
+
+    exit_code = 6

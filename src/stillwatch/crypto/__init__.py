@@ -1,0 +1,9 @@
+"""Signatures, canonical JSON and the transparency log's mathematics: bytes in, bytes out.
+
+Glossary
+    key         an Ed25519 key pair; its id is the RFC 7638 thumbprint of the public half
+    leaf        48 bytes of the log: digest of a record and its audience tag
+    frontier    the roots of the complete subtrees of a tree, all that appending needs
+    checkpoint  size and root of the tree, signed as a C2SP note
+    tile        256 hashes of one level, served as a static file (C2SP tlog-tiles)
+"""

@@ -1,0 +1,1 @@
+"""The log of claims and key statements: appended in the transaction that stores them."""
