@@ -21,6 +21,8 @@ import speed
 from common import ROOT, markdown
 from correlation import figures, marks, peers
 from correlation import speed as panel_speed
+from hub import growth
+from hub import speed as hub_speed
 from quality import ablation, baselines, calibration, replay, weights, windows, worlds
 
 NOTES = Path(__file__).with_name("NOTES.md")
@@ -37,6 +39,9 @@ def sections(repeat: int, count: int) -> list[Section]:
 
     def corr(name: str) -> str:
         return f"cd bench && python -m correlation.{name}"
+
+    def of_hub(name: str) -> str:
+        return f"cd bench && python -m hub.{name}"
 
     return [
         ("Speed and memory", "python bench/speed.py", lambda: speed.measure(repeat)),
@@ -55,6 +60,8 @@ def sections(repeat: int, count: int) -> list[Section]:
         ),
         ("Output correlation beside others", corr("peers"), peers.measured),
         ("Planted marks", corr("marks"), lambda: marks.measured(20, 1000)),
+        ("The hub beside OpenTAXII", of_hub("speed"), lambda: hub_speed.measured(repeat)),
+        ("The hub as it grows", of_hub("growth"), lambda: growth.measured(20)),
         ("Weights, held out", of("weights"), lambda: weights.measure(count)),
     ]
 

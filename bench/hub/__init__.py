@@ -1,0 +1,1 @@
+"""The hub beside OpenTAXII, and its latency as a collection grows."""
