@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.campaigns.evidence import evidence
-from stillwatch.campaigns.keys import KINDS
+from stillwatch.campaigns.keys import KINDS, Keys, collect
 from stillwatch.detection.cohesive import cohesion_reasons
 from stillwatch.detection.exemplars import by_account, exemplars, of_campaign
 from stillwatch.detection.judge import Judgement
@@ -56,6 +56,17 @@ class Narrator:
     rules: Sequence[Rule]
     exemptions: Sequence[str | None]
     """Per account: why it is never flagged, or None."""
+    hub_share: float
+    """Things that a larger share of all accounts has in common are no evidence of a link."""
+    records: pa.Table | None = None
+    """Sign-up records in the order of ``profiles`` (null rows where unknown), or None."""
+
+    @cached_property
+    def keys(self) -> Keys:
+        """What the members of campaigns have in common."""
+        streams, campaigns = self.judgement.groups.streams, self.judgement.campaigns
+        members = np.concatenate([np.empty(0, dtype=np.int64), *campaigns.members])
+        return collect(self.profiles, self.records, self.hub_share, streams, members)
 
     def accounts_table(self) -> pa.Table:
         """One row per account, flagged or not, in the columns of the result."""
@@ -216,7 +227,7 @@ class Narrator:
 
     def _links(self, members: npt.NDArray[np.int64]) -> tuple[Link, ...]:
         left, right = _pairs(members)
-        by_kind = evidence(self.judgement.keys, left, right)
+        by_kind = evidence(self.keys, left, right)
         found = []
         for number, kind in enumerate(KINDS):
             touched = by_kind[:, number] > 0
