@@ -154,7 +154,6 @@ def judgement(world: World, fdr: float = 0.05, baseline: Profiles | None = None)
     excused = exemptions(list(world.account_ids), world.records, frozenset())
     return judge(
         world.profiles,
-        world.records,
         np.array([why is not None for why in excused], dtype=np.bool_),
         *_families(),
         DetectionOptions(fdr=fdr),

@@ -8,6 +8,7 @@ per account. Everything after that works on profiles alone: no log is read twice
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -128,7 +129,6 @@ def detect(
         progress("judge", 0, 0)
     judgement = judge(
         table.profiles,
-        records,
         np.array([why is not None for why in excused], dtype=np.bool_),
         tuple(family.name for family in read.families),
         tuple(family.name for family in read.families if family.kind == "tactic"),
@@ -137,8 +137,14 @@ def detect(
     )
 
     # report
-    narrator = Narrator(table.account_ids, table.profiles, judgement, rules, excused)
-    rows, found, campaigns = narrator.accounts_table(), narrator.accounts(), narrator.campaigns()
+    hub_share = config.detection.hub_share
+    narrator = Narrator(
+        table.account_ids, table.profiles, judgement, rules, excused, hub_share, records
+    )
+    with ThreadPoolExecutor(1) as beside:  # links need the other core, sentences the interpreter
+        linked = beside.submit(narrator.campaigns)
+        rows, found = narrator.accounts_table(), narrator.accounts()
+        campaigns = linked.result()
     summary = _summary(read, judgement, records, config)
     seconds = time.monotonic() - started
     summary = replace(summary, notes=(*notes, *judgement.notes), seconds=seconds)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.campaigns.evidence import evidence
-from stillwatch.campaigns.keys import KINDS
+from stillwatch.campaigns.keys import KINDS, Keys, collect
 from stillwatch.detection.cohesive import cohesion_reasons
 from stillwatch.detection.exemplars import by_account, exemplars, of_campaign
 from stillwatch.detection.judge import Judgement
@@ -56,6 +56,17 @@ class Narrator:
     rules: Sequence[Rule]
     exemptions: Sequence[str | None]
     """Per account: why it is never flagged, or None."""
+    hub_share: float
+    """Things that a larger share of all accounts has in common are no evidence of a link."""
+    records: pa.Table | None = None
+    """Sign-up records in the order of ``profiles`` (null rows where unknown), or None."""
+
+    @cached_property
+    def keys(self) -> Keys:
+        """What the members of campaigns have in common."""
+        streams, campaigns = self.judgement.groups.streams, self.judgement.campaigns
+        members = np.concatenate([np.empty(0, dtype=np.int64), *campaigns.members])
+        return collect(self.profiles, self.records, self.hub_share, streams, members)
 
     def accounts_table(self) -> pa.Table:
         """One row per account, flagged or not, in the columns of the result."""
@@ -150,7 +161,7 @@ class Narrator:
             reasons=reasons,
             exemplars=of_campaign(self.profiles, *streams.events(campaigns.streams[number])),
             innocent=innocent,
-            activity=_activity(profile),
+            activity=_activity(profile, self.profiles["by_hour"][members]),
         )
 
     @cached_property
@@ -216,7 +227,7 @@ class Narrator:
 
     def _links(self, members: npt.NDArray[np.int64]) -> tuple[Link, ...]:
         left, right = _pairs(members)
-        by_kind = evidence(self.judgement.keys, left, right)
+        by_kind = evidence(self.keys, left, right)
         found = []
         for number, kind in enumerate(KINDS):
             touched = by_kind[:, number] > 0
@@ -250,12 +261,15 @@ def campaign_id(number: int) -> str:
     return f"C{number + 1:04d}"
 
 
-def _activity(profile: np.void) -> tuple[int, ...]:
-    """Requests per day from the first to the last day, at most three weeks (then they wrap)."""
+def _activity(profile: np.void, by_hour: npt.NDArray[np.uint16]) -> tuple[int, ...]:
+    """Requests per day from the first to the last day, at most three weeks (then they wrap).
+
+    ``by_hour`` are the members' own counts: those of the merged profile may have met their cap.
+    """
     first, last = int(profile["first_seen"]) // _HOUR, int(profile["last_seen"]) // _HOUR
     days = range(first // 24, min(last // 24, first // 24 + HOURS // 24 - 1) + 1)
-    hours = profile["by_hour"]
-    return tuple(int(sum(hours[(day * 24 + h) % HOURS] for h in range(24))) for day in days)
+    daily = by_hour.sum(axis=0, dtype=np.int64).reshape(-1, 24).sum(axis=1)
+    return tuple(int(daily[day % daily.size]) for day in days)
 
 
 def _instant(micros: np.int64) -> datetime:

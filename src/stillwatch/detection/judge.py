@@ -15,10 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from scipy.special import ndtri
 
-from stillwatch.campaigns.keys import Keys, collect
 from stillwatch.detection.calibration import benjamini_hochberg, conformal, fitted_tail
 from stillwatch.detection.groups import Chosen, Groups, choose
 from stillwatch.detection.pooled import FEWEST, GroupTest, Yardstick
@@ -82,8 +80,6 @@ class Judgement:
     """Number of the reported campaign of each account, -1 for none."""
     campaigns: Campaigns
     groups: Groups
-    keys: Keys
-    """What the members of campaigns have in common."""
     self_calibrated: bool
     reference_accounts: int
     notes: tuple[str, ...]
@@ -91,7 +87,6 @@ class Judgement:
 
 def judge(
     profiles: Profiles,
-    accounts: pa.Table | None,
     exempt: npt.NDArray[np.bool_],
     families: tuple[str, ...],
     tactics: tuple[str, ...],
@@ -100,9 +95,8 @@ def judge(
 ) -> Judgement:
     """Judge all accounts.
 
-    ``accounts`` holds the sign-up records in the order of ``profiles`` (null rows where unknown)
-    or None; ``exempt`` accounts (allow-listed, authorised) are scored but never flagged, and are
-    kept out of the reference and of campaigns.
+    ``exempt`` accounts (allow-listed, authorised) are scored but never flagged, and are kept out
+    of the reference and of campaigns.
     """
     # 4. propose: begun first, because it needs no signals and leaves a core idle
     beside = ThreadPoolExecutor(1)
@@ -123,8 +117,6 @@ def judge(
     test = yardstick.test(groups.figures)
     chosen = choose(groups, yardstick, test, fdr=options.fdr, least=options.least_campaign)
     campaigns = _report(profiles, chosen, alone.reference, alone.ordinary)
-    members = np.concatenate([np.empty(0, dtype=np.int64), *campaigns.members])
-    keys = collect(profiles, accounts, options.hub_share, groups.streams, members)
 
     # 6. flag
     p_values = alone.p_values.copy()
@@ -140,7 +132,7 @@ def judge(
     scores = np.maximum(_ranked(groups, test, campaigns), deviates - _ALONE) + _TIE * alone.own
     return Judgement(
         alone.reference, alone.ordinary, alone.signals, alone.below, scores, p_values, flagged,
-        campaign, campaigns, groups, keys, baseline is None, alone.benign,
+        campaign, campaigns, groups, baseline is None, alone.benign,
         _notes(alone.benign, natural.shape[0], lacking),
     )  # fmt: skip
 

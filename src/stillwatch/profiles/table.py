@@ -109,15 +109,17 @@ class ProfileTable:
         Which worker met an account first must not show in a result: sums of floats, clusters and
         the choice of natural groups all depend on the order of accounts in their last digit.
         """
-        order = sorted(range(len(self)), key=self.account_ids.__getitem__)
+        ids = pa.array(self.account_ids, pa.string())
+        order = pc.sort_indices(ids).to_numpy().astype(np.int64)
         words = self.profiles.view(np.uint64).reshape(len(self), PROFILE.itemsize // 8)
         cores = os.cpu_count() or 1
         with ThreadPoolExecutor(cores) as pool:  # each moves some of the words of every profile
             parts = np.array_split(words, cores, axis=1)
-            list(pool.map(_permute, parts, repeat(np.array(order, dtype=np.int64))))
-        self.account_ids = [self.account_ids[row] for row in order]
+            list(pool.map(_permute, parts, repeat(order)))
+        ids = ids.take(pa.array(order))
+        self.account_ids = ids.to_pylist()
         self._index = Index()
-        self._index.rows(pa.array(self.account_ids, pa.string()))
+        self._index.rows(ids)
 
     def rows(self, account_ids: pa.Array) -> npt.NDArray[np.int64]:
         """Row of each id, shape (n,); ids not seen before get an identity profile."""

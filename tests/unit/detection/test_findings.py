@@ -1,15 +1,19 @@
 """Findings: every sentence holds its figures, no kind of evidence crowds out another."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from stillwatch.campaigns.evidence import evidence
 from stillwatch.detection.findings import MOST_REASONS, Narrator, campaign_id
 from stillwatch.detection.judge import DetectionOptions, judge
 from stillwatch.detection.rules import Rule, load_rules
 from stillwatch.domain.finding import Reason
+from stillwatch.logs.schema import ACCOUNTS_SCHEMA
 from stillwatch.profiles.phrases import load_families, shipped_rules
 from stillwatch.profiles.signals import NAMES, SIGNALS
 from tests.groups import World
@@ -29,7 +33,6 @@ def narrator(exempt_job: bool = False) -> Narrator:
         exempt[world.job] = True
     judgement = judge(
         world.profiles,
-        None,
         exempt,
         tuple(f.name for f in FAMILIES),
         tuple(f.name for f in FAMILIES if f.kind == "tactic"),
@@ -37,7 +40,7 @@ def narrator(exempt_job: bool = False) -> Narrator:
     )
     ids = [f"acct-{i}" for i in range(n)]
     why = ["authorised use: benchmarking" if e else None for e in exempt]
-    return Narrator(ids, world.profiles, judgement, RULES, why)
+    return Narrator(ids, world.profiles, judgement, RULES, why, 0.1)
 
 
 def sane(reasons: tuple[Reason, ...]) -> None:
@@ -133,14 +136,23 @@ def test_low_signals_have_low_percentiles_and_high_ones_high() -> None:
             assert (reason.benign_percentile >= 50) == high
 
 
+def test_sign_up_records_add_evidence() -> None:
+    base, world = narrator(), World(1)
+    rows = [{"account_id": name} for name in base.account_ids]
+    for row in [*world.job, *world.natural[0]]:
+        rows[row]["payment_fingerprint"] = "pm_1"
+    table = pa.Table.from_pylist(rows, schema=ACCOUNTS_SCHEMA)
+    pair = (world.job[:1], world.job[1:2])
+    more, less = (evidence(n.keys, *pair).sum() for n in (replace(base, records=table), base))
+    assert more > less
+
+
 def test_the_first_rule_that_matches_speaks() -> None:
     always = Rule("r", "A rule", "why it is", ("AML.T0024",), (), "Innocent so.", "Look there.", {})
     base = narrator()
-    told = Narrator(
-        base.account_ids, base.profiles, base.judgement, (always, *RULES), base.exemptions
-    )
+    told = replace(base, rules=(always, *RULES))
     assert {f.innocent for f in told.accounts()} == {"A rule (AML.T0024). Innocent so. Look there."}
-    silent = Narrator(base.account_ids, base.profiles, base.judgement, (), base.exemptions)
+    silent = replace(base, rules=())
     assert all("Ask what the answers are used for" in f.innocent for f in silent.accounts())
 
 

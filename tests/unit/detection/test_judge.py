@@ -5,13 +5,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from scipy import stats
 
-from stillwatch.campaigns.evidence import evidence
 from stillwatch.detection.judge import DetectionOptions, Judgement, judge
-from stillwatch.logs.schema import ACCOUNTS_SCHEMA
 from stillwatch.profiles.merge import Profiles
 from stillwatch.profiles.phrases import load_families, shipped_rules
 from tests.groups import World
@@ -27,13 +24,11 @@ def judged(
     profiles: Profiles,
     *,
     exempt: np.ndarray | None = None,
-    accounts: pa.Table | None = None,
     baseline: Profiles | None = None,
     options: DetectionOptions = OPTIONS,
 ) -> Judgement:
     return judge(
         profiles,
-        accounts,
         np.zeros(profiles.size, dtype=np.bool_) if exempt is None else exempt,
         tuple(family.name for family in FAMILIES),
         TACTICS,
@@ -212,19 +207,6 @@ def test_a_looser_promise_flags_no_fewer() -> None:
         for rate in (0.001, 0.1, 0.5)
     ]
     assert flagged == sorted(flagged)
-
-
-def test_sign_up_records_add_evidence_and_accuse_nobody_by_themselves() -> None:
-    n, job = world().profiles.size, world().job
-    rows = [{"account_id": str(i)} for i in range(n)]
-    for row in [*job, *world().natural[0]]:
-        rows[row]["payment_fingerprint"] = "pm_1"
-    table = pa.Table.from_pylist(rows, schema=ACCOUNTS_SCHEMA)
-    result = judged(world().profiles, accounts=table)
-    pair = (job[:1], job[1:2])
-    more, less = (evidence(r.keys, *pair).sum() for r in (result, plain()))
-    assert more > less
-    assert np.array_equal(result.flagged, plain().flagged)
 
 
 def test_members_of_campaigns_rank_above_everybody_else_in_a_group() -> None:
