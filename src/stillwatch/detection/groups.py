@@ -79,15 +79,15 @@ def choose(
 ) -> Chosen:
     """Benjamini-Hochberg over all proposed groups, then disjoint campaigns of the significant.
 
-    Proposals overlap. The most significant is reported first; a later one reports what is left
-    of it, if that is large enough and as significant without the accounts reported already. A
-    small rest of a group whose bulk is in one campaign joins that campaign. In the end, who only
-    tried the scaffold is left out.
+    Proposals overlap. The strongest comes first, whatever its size: two jobs in one group are more
+    accounts, and less alike. A later one reports what is left of it, if that is large enough and
+    as significant without the accounts reported already. A small rest of a group whose bulk is in
+    one campaign joins that campaign. In the end, who only tried the scaffold is left out.
     """
     passed = benjamini_hochberg(test.p_values, fdr)
     bar = test.p_values[passed].max(initial=0.0)
     order = np.flatnonzero(passed)
-    order = order[np.lexsort((order, -test.index[order]))]
+    order = order[np.lexsort((order, -yardstick.strength(test.figures[order])))]
     owner = groups.streams.owner
     campaign = np.full(groups.profiles.size, -1, dtype=np.int64)
     members: list[list[Ints]] = []
@@ -114,8 +114,10 @@ def choose(
         members.append([free])
         figures.append(measured)
     streams = [_working(groups, np.concatenate(parts)) for parts in members]
-    found = np.concatenate([groups.figures[:0], *figures])
-    return Chosen([groups.accounts(s) for s in streams], streams, yardstick.test(found))
+    found = yardstick.test(np.concatenate([groups.figures[:0], *figures]))
+    ranked = np.argsort(-found.index, kind="stable").tolist()
+    streams = [streams[campaign] for campaign in ranked]
+    return Chosen([groups.accounts(s) for s in streams], streams, found.take(ranked))
 
 
 def _working(groups: Groups, members: Ints) -> Ints:

@@ -10,10 +10,11 @@ natural groups of the same log, or of a baseline: accounts that share a skeleton
     p-value  its upper tail by Student's t, heavier than normal: natural groups are few
 
 A log that calibrates itself holds campaigns among its natural groups, so groups far out are left out
-when facets are measured again. The spread of the index is mostly that of its facets if they varied
-apart: each is measured on all natural groups and little moved by campaigns, while the upper tail of
-the sums is where campaigns are. One yardstick serves groups of every size: campaigns are of like size,
-and among groups of their own size they would be what is typical.
+when facets are measured again. The spread of the index is what its facets give if they vary apart: a
+facet is measured on all natural groups, while the upper tail of the sums is where campaigns are, and
+few natural groups tell how far it reaches. Only where sums spread plainly more than that do facets
+hang together, and the shorter side of the sums is taken. One yardstick serves groups of every size:
+campaigns are of like size, and among groups of their own size they would be what is typical.
 """
 
 from dataclasses import dataclass, replace
@@ -59,8 +60,8 @@ _OUTLIER = 1.25  # index from which a group is no longer taken for natural
 _NATURAL = 0.6  # share of the groups that are taken for natural at least
 _ROUNDS = 8
 _LOW, _HIGH = 0.16, 0.9  # quantiles that the lower and upper side of the sums are taken from
-_APART = 0.85  # tail of the sums over their spread if facets varied apart: they are capped
-_TOGETHER = 0.75  # the same over the shorter side of the sums, should facets hang together
+_TOGETHER = 1.25  # times what facets give that vary apart; where sums spread more, they hang together
+_TAIL = 0.85  # of that spread in the upper tail: facets are capped, and few groups have all of them
 _FREEDOM = 40  # degrees of freedom of the tail
 _LEAST = 0.02  # smallest spread of a facet
 
@@ -79,6 +80,16 @@ class GroupTest:
     p_values: Floats
     natural: Floats
     """Figures of the natural groups, for percentiles."""
+
+    def take(self, rows: list[int]) -> "GroupTest":
+        """The test of some of the groups."""
+        return replace(
+            self,
+            figures=self.figures[rows],
+            spreads=self.spreads[rows],
+            index=self.index[rows],
+            p_values=self.p_values[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +119,8 @@ class Yardstick:
             natural, cut = yardstick._natural()
             yardstick = cls._measure(natural, vector, figures, float(ndtr(cut)))
         apart = (yardstick.spreads(yardstick._natural()[0]) * vector).var(axis=0).sum() ** 0.5
-        return replace(yardstick, spread=max(_APART * apart, _TOGETHER * yardstick.spread))
+        together = yardstick.spread > _TOGETHER * apart
+        return yardstick if together else replace(yardstick, spread=float(_TAIL * apart))
 
     def _natural(self) -> tuple[Floats, float]:
         """Figures of the groups that are not far out, and the index from which others are."""
@@ -137,10 +149,16 @@ class Yardstick:
 
         What few accounts show is drawn towards what is typical: of six, any facet may be chance.
         """
-        far = np.array([_FAR_OF_WORK if name in WORK else _FAR for name in NAMES])
         accounts = np.exp(figures[:, :1])
-        told = np.clip(np.nan_to_num((figures - self.centre) / self.scale), -far, far)
-        return np.asarray(told * accounts / (accounts + _FEW))
+        return np.asarray(self._facets(figures) * accounts / (accounts + _FEW))
+
+    def _facets(self, figures: Floats) -> Floats:
+        far = np.array([_FAR_OF_WORK if name in WORK else _FAR for name in NAMES])
+        return np.clip(np.nan_to_num((figures - self.centre) / self.scale), -far, far)
+
+    def strength(self, figures: Floats) -> Floats:
+        """Weighted sum of the facets, however few the accounts: how alike, not how sure."""
+        return np.asarray(self._facets(figures) @ self.weights)
 
     def index(self, figures: Floats) -> Floats:
         """Weighted sum of the facets in spreads of natural groups, whoever has the scaffold."""
