@@ -55,13 +55,15 @@ FEWEST = 20
 _FAR = 2.0  # spreads; a facet beyond this adds nothing, so that one or two cannot carry a verdict
 _FAR_OF_WORK = 0.7  # spreads; beyond, much of the same work is no more evidence of one hand
 _OWN = np.log(0.5)  # exclusivity below which most who have the scaffold are others
-_FEW = 5  # accounts of which a facet counts half
+_FEW = 3  # accounts of which a facet counts half
 _OUTLIER = 1.25  # index from which a group is no longer taken for natural
 _NATURAL = 0.6  # share of the groups that are taken for natural at least
 _ROUNDS = 8
 _LOW, _HIGH = 0.16, 0.9  # quantiles that the lower and upper side of the sums are taken from
-_TOGETHER = 1.25  # times what facets give that vary apart; where sums spread more, they hang together
-_TAIL = 0.85  # of that spread in the upper tail: facets are capped, and few groups have all of them
+_TOGETHER = (
+    1.25  # times what facets give that vary apart; where sums spread more, they hang together
+)
+_TAIL = 0.88  # of that spread in the upper tail: facets are capped, and few groups have all of them
 _FREEDOM = 40  # degrees of freedom of the tail
 _LEAST = 0.02  # smallest spread of a facet
 

@@ -10,6 +10,7 @@ from tests.cohesion import SIGNS, jobs, natural
 
 SETTINGS = NAMES.index("settings_unity")
 
+
 def test_signs_say_what_a_job_is_and_every_weighted_facet_is_measured() -> None:
     assert set(WEIGHTS) <= set(NAMES)
     assert {name for name, weight in WEIGHTS.items() if weight < 0} == {"repeats", "overlap"}
@@ -62,7 +63,7 @@ def test_a_scaffold_that_others_use_is_nobodys_job() -> None:
 def test_facets_of_few_accounts_are_drawn_to_what_is_typical() -> None:
     yardstick = Yardstick.learn(natural(300, 1))
     figures = np.repeat(jobs(1, 2), 2, axis=0)
-    figures[:, NAMES.index("accounts")] = np.log([5, 45])
+    figures[:, NAMES.index("accounts")] = np.log([3, 27])
     few, many = yardstick.spreads(figures)
     assert few[1:] == pytest.approx(many[1:] * 0.5 / 0.9)
     strength = yardstick.strength(figures)
@@ -80,7 +81,7 @@ def apart(n: int, seed: int, common: float = 0.0) -> np.ndarray:
 def test_the_spread_is_that_of_facets_apart_unless_they_hang_together() -> None:
     alone, tied = Yardstick.learn(apart(600, 4)), Yardstick.learn(apart(600, 4, common=0.7))
     sums = alone.index(apart(2000, 5)) * alone.spread
-    assert 0.75 * sums.std() < alone.spread < 0.95 * sums.std()
+    assert 0.75 * sums.std() < alone.spread < 0.98 * sums.std()
     sums = tied.index(apart(2000, 5, common=0.7)) * tied.spread
     assert tied.spread > 0.9 * sums.std()
 
