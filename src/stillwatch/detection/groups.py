@@ -129,7 +129,7 @@ def _working(groups: Groups, members: Ints) -> Ints:
     row, slot = groups.streams.events(members)
     prompt = groups.profiles["sample_prompt"][row, slot].astype(np.int64)
     owners, work = np.unique(np.unique(np.stack([row, prompt]), axis=1)[0], return_counts=True)
-    share = work / sampled(groups.profiles)[owners]
+    share = work / sampled(groups.profiles[owners])
     part = (work >= _PART * np.median(work)) | (share >= _PART * np.median(share))
     return members[np.isin(groups.streams.owner[members], owners[part])]
 
