@@ -23,7 +23,7 @@ from correlation import figures, marks, peers
 from correlation import speed as panel_speed
 from hub import growth
 from hub import speed as hub_speed
-from quality import ablation, baselines, calibration, replay, weights, windows, worlds
+from quality import ablation, baselines, calibration, edges, replay, weights, windows, worlds
 
 NOTES = Path(__file__).with_name("NOTES.md")
 RESULTS = ROOT / "bench" / "RESULTS.md"
@@ -48,6 +48,7 @@ def sections(repeat: int, count: int) -> list[Section]:
         ("The text kernel, one core", "python bench/kernel.py", kernel.rows),
         ("Detection on simulated worlds", of("worlds"), lambda: worlds.measure(count, half)),
         ("Where nobody is guilty", of("calibration"), lambda: calibration.measure(half)),
+        ("At the edges", of("edges"), lambda: edges.measure(count)),
         ("What each kind of evidence earns", of("ablation"), lambda: ablation.measure(count)),
         ("Time to detection", of("replay"), lambda: replay.measure(half // 2, half // 2)),
         ("Windows of mixed traffic", of("windows"), lambda: windows.measure(1000, 6)),

@@ -34,7 +34,7 @@ from stillwatch.profiles.phrases import load_families, shipped_rules
 from stillwatch.profiles.store import read_profiles, write_profiles
 from stillwatch.simulation import SimulationOptions, simulate
 
-FIRST_SEED, FITTING_SEED = 401, 201
+FIRST_SEED, FITTING_SEED = 501, 201
 """Worlds that figures are reported on, and worlds that weights are fitted on."""
 STANDARD = SimulationOptions(Path(), accounts=6400, days=14, volume=0.3)
 

@@ -88,11 +88,12 @@ def _world_row(world: World, judged: Judged) -> list[Any]:
         *((point.recall.hits, point.recall.total) for point in found.points),
         (found.recall.hits, found.recall.total), (found.fdr.hits, found.fdr.total),
         (told.campaigns.found, told.campaigns.true), round(agreement.precision, 3),
-        round(agreement.recall, 3), _innocent_large(judged, told),
+        round(agreement.recall, 3), innocent_large(judged, told),
     ]  # fmt: skip
 
 
-def _innocent_large(judged: Judged, told: Evaluation) -> int:
+def innocent_large(judged: Judged, told: Evaluation) -> int:
+    """Reported groups of mostly innocent accounts that have ``LARGE`` or more."""
     sizes = Counter(name for name in judged.reported if name)
     return sum(sizes[name] >= LARGE for name in told.campaigns.benign)
 

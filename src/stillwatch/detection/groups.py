@@ -15,6 +15,7 @@ from stillwatch.campaigns.phrases import phrases_of
 from stillwatch.campaigns.streams import Streams, streams_of
 from stillwatch.detection.calibration import benjamini_hochberg
 from stillwatch.detection.pooled import GroupTest, Yardstick
+from stillwatch.profiles.estimators import sampled
 from stillwatch.profiles.merge import Profiles
 
 Floats = npt.NDArray[np.float64]
@@ -22,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 
 _JOIN = 0.2  # a group of which less is left over belongs to the campaign that has the rest
 _SAME = 0.6  # share of a group that must be in one campaign for the rest to join it
+_PART = 0.2  # of what is usual in its campaign, that a member does
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,15 @@ def choose(
 ) -> Chosen:
     """Benjamini-Hochberg over all proposed groups, then disjoint campaigns of the significant.
 
-    Proposals overlap. The most significant is reported first; a later one reports what is left
-    of it, if that is large enough and as significant without the accounts reported already. A
-    small rest of a group whose bulk is in one campaign joins that campaign.
+    Proposals overlap. The strongest comes first, whatever its size: two jobs in one group are more
+    accounts, and less alike. A later one reports what is left of it, if that is large enough and
+    as significant without the accounts reported already. A small rest of a group whose bulk is in
+    one campaign joins that campaign. In the end, who only tried the scaffold is left out.
     """
     passed = benjamini_hochberg(test.p_values, fdr)
     bar = test.p_values[passed].max(initial=0.0)
     order = np.flatnonzero(passed)
-    order = order[np.lexsort((order, -test.index[order]))]
+    order = order[np.lexsort((order, -yardstick.strength(test.figures[order])))]
     owner = groups.streams.owner
     campaign = np.full(groups.profiles.size, -1, dtype=np.int64)
     members: list[list[Ints]] = []
@@ -110,9 +113,25 @@ def choose(
         campaign[rest] = len(members)
         members.append([free])
         figures.append(measured)
-    streams = [np.concatenate(parts) for parts in members]
-    found = np.concatenate([groups.figures[:0], *figures])
-    return Chosen([groups.accounts(s) for s in streams], streams, yardstick.test(found))
+    streams = [_working(groups, np.concatenate(parts)) for parts in members]
+    found = yardstick.test(np.concatenate([groups.figures[:0], *figures]))
+    ranked = np.argsort(-found.index, kind="stable").tolist()
+    streams = [streams[campaign] for campaign in ranked]
+    return Chosen([groups.accounts(s) for s in streams], streams, found.take(ranked))
+
+
+def _working(groups: Groups, members: Ints) -> Ints:
+    """Streams of the accounts that do their part of a campaign.
+
+    Someone who met the scaffold and tried it a few times carries it much less than is usual in the
+    campaign, by number of different prompts and by share of the account's sample.
+    """
+    row, slot = groups.streams.events(members)
+    prompt = groups.profiles["sample_prompt"][row, slot].astype(np.int64)
+    owners, work = np.unique(np.unique(np.stack([row, prompt]), axis=1)[0], return_counts=True)
+    share = work / sampled(groups.profiles[owners])
+    part = (work >= _PART * np.median(work)) | (share >= _PART * np.median(share))
+    return members[np.isin(groups.streams.owner[members], owners[part])]
 
 
 def _home(campaigns: Ints, size: int) -> int:

@@ -5,14 +5,16 @@ the members of any natural group (one framework, one class, one benchmark): thei
 shared too. What sets a job apart is *cohesion* (``campaigns.cohesion``). The yardstick is the
 natural groups of the same log, or of a baseline: accounts that share a skeleton.
 
-    spread   a facet in robust spreads of natural groups
+    spread   a facet in robust spreads of natural groups, drawn to 0 where accounts are few
     index    weighted sum of spreads, again in spreads of natural groups
     p-value  its upper tail by Student's t, heavier than normal: natural groups are few
 
-A log that calibrates itself holds campaigns among its natural groups. They can only lengthen the
-upper tail, so the spread of the index is that of the shorter side, and groups far out are left out
-when facets are measured again. One yardstick serves groups of every size: campaigns are of like
-size, and among groups of their own size they would be what is typical.
+A log that calibrates itself holds campaigns among its natural groups, so groups far out are left out
+when facets are measured again. The spread of the index is what its facets give if they vary apart: a
+facet is measured on all natural groups, while the upper tail of the sums is where campaigns are, and
+few natural groups tell how far it reaches. Only where sums spread plainly more than that do facets
+hang together, and the shorter side of the sums is taken. One yardstick serves groups of every size:
+campaigns are of like size, and among groups of their own size they would be what is typical.
 """
 
 from dataclasses import dataclass, replace
@@ -26,22 +28,22 @@ from stillwatch.campaigns.cohesion import NAMES
 Floats = npt.NDArray[np.float64]
 
 WEIGHTS: dict[str, float] = {
-    "turns": 0.93,
-    "exclusivity": 0.84,
-    "length": 0.73,
-    "overlap": -0.69,
-    "evenness": 0.58,
+    "exclusivity": 0.97,
+    "turns": 0.95,
+    "overlap": -0.73,
+    "length": 0.68,
+    "evenness": 0.63,
+    "repeats": -0.47,
     "length_unity": 0.46,
-    "family_unity": 0.4,
-    "output": 0.38,
-    "tactics": 0.35,
-    "repeats": -0.33,
-    "depth": 0.32,
-    "output_unity": 0.26,
-    "hour_unity": 0.22,
-    "settings_unity": 0.15,
-    "wording_unity": 0.08,
-    "system_unity": 0.07,
+    "family_unity": 0.45,
+    "depth": 0.36,
+    "output": 0.35,
+    "tactics": 0.27,
+    "hour_unity": 0.26,
+    "output_unity": 0.25,
+    "settings_unity": 0.19,
+    "wording_unity": 0.1,
+    "system_unity": 0.05,
 }
 """Facets in the index. Signs are fixed by what a job is; sizes are fitted (see ADR 5)."""
 
@@ -52,10 +54,16 @@ FEWEST = 20
 """Natural groups without which nothing can be said."""
 _FAR = 2.0  # spreads; a facet beyond this adds nothing, so that one or two cannot carry a verdict
 _FAR_OF_WORK = 0.7  # spreads; beyond, much of the same work is no more evidence of one hand
-_OUTLIER = 1.75  # index from which a group is no longer taken for natural
-_NATURAL = 0.8  # share of the groups that are taken for natural at least
-_ROUNDS = 5
-_LOW, _HIGH = 0.16, 0.9  # quantiles that the lower and upper spread of the index are taken from
+_OWN = np.log(0.5)  # exclusivity below which most who have the scaffold are others
+_FEW = 3  # accounts of which a facet counts half
+_OUTLIER = 1.25  # index from which a group is no longer taken for natural
+_NATURAL = 0.6  # share of the groups that are taken for natural at least
+_ROUNDS = 8
+_LOW, _HIGH = 0.16, 0.9  # quantiles that the lower and upper side of the sums are taken from
+_TOGETHER = (
+    1.25  # times what facets give that vary apart; where sums spread more, they hang together
+)
+_TAIL = 0.88  # of that spread in the upper tail: facets are capped, and few groups have all of them
 _FREEDOM = 40  # degrees of freedom of the tail
 _LEAST = 0.02  # smallest spread of a facet
 
@@ -74,6 +82,16 @@ class GroupTest:
     p_values: Floats
     natural: Floats
     """Figures of the natural groups, for percentiles."""
+
+    def take(self, rows: list[int]) -> "GroupTest":
+        """The test of some of the groups."""
+        return replace(
+            self,
+            figures=self.figures[rows],
+            spreads=self.spreads[rows],
+            index=self.index[rows],
+            p_values=self.p_values[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +118,17 @@ class Yardstick:
             return cls(nothing, nothing + 1, 0.0, 1.0, vector, figures)
         yardstick = cls._measure(figures, vector, figures, 1.0)
         for _ in range(_ROUNDS - 1):
-            index = yardstick.test(figures).index
-            cut = max(_OUTLIER, float(np.quantile(index, _NATURAL)))
-            yardstick = cls._measure(figures[index <= cut], vector, figures, float(ndtr(cut)))
-        return yardstick
+            natural, cut = yardstick._natural()
+            yardstick = cls._measure(natural, vector, figures, float(ndtr(cut)))
+        apart = (yardstick.spreads(yardstick._natural()[0]) * vector).var(axis=0).sum() ** 0.5
+        together = yardstick.spread > _TOGETHER * apart
+        return yardstick if together else replace(yardstick, spread=float(_TAIL * apart))
+
+    def _natural(self) -> tuple[Floats, float]:
+        """Figures of the groups that are not far out, and the index from which others are."""
+        index = self.index(self.figures)
+        cut = max(_OUTLIER, float(np.quantile(index, _NATURAL)))
+        return self.figures[index <= cut], cut
 
     @classmethod
     def _measure(
@@ -122,14 +147,34 @@ class Yardstick:
         return replace(plain, middle=float(middle - at * spread), spread=float(spread))
 
     def spreads(self, figures: Floats) -> Floats:
-        """Each facet in spreads of natural groups; 0 where not observed."""
+        """Each facet in spreads of natural groups; 0 where not observed.
+
+        What few accounts show is drawn towards what is typical: of six, any facet may be chance.
+        """
+        accounts = np.exp(figures[:, :1])
+        return np.asarray(self._facets(figures) * accounts / (accounts + _FEW))
+
+    def _facets(self, figures: Floats) -> Floats:
         far = np.array([_FAR_OF_WORK if name in WORK else _FAR for name in NAMES])
         return np.clip(np.nan_to_num((figures - self.centre) / self.scale), -far, far)
 
+    def strength(self, figures: Floats) -> Floats:
+        """Weighted sum of the facets, however few the accounts: how alike, not how sure."""
+        return np.asarray(self._facets(figures) @ self.weights)
+
+    def index(self, figures: Floats) -> Floats:
+        """Weighted sum of the facets in spreads of natural groups, whoever has the scaffold."""
+        return np.asarray((self.spreads(figures) @ self.weights - self.middle) / self.spread)
+
     def test(self, figures: Floats) -> GroupTest:
-        """Test groups by their cohesion figures; p is 1 with fewer than ``FEWEST`` natural ones."""
-        spreads = self.spreads(figures)
-        index = (spreads @ self.weights - self.middle) / self.spread
+        """Test groups by their cohesion figures; p is 1 with fewer than ``FEWEST`` natural ones.
+
+        A group whose scaffold most of its holders use outside it is nobody's job: its index is not
+        above 0.
+        """
+        spreads, index = self.spreads(figures), self.index(figures)
+        others = figures[:, NAMES.index("exclusivity")] < _OWN
+        index = np.where(others, np.minimum(index, 0.0), index)
         p_values = stdtr(_FREEDOM, -index)  # the upper tail
         if self.figures.shape[0] < FEWEST:
             index, p_values = np.zeros(index.size), np.ones(index.size)

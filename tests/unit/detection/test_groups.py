@@ -1,5 +1,6 @@
 """Groups: campaigns are disjoint, and each stands on accounts not reported before."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -7,7 +8,11 @@ import numpy as np
 from stillwatch.campaigns.cohesion import NAMES
 from stillwatch.detection.groups import Chosen, Groups, choose
 from stillwatch.detection.pooled import Yardstick
+from stillwatch.profiles.fields import EMPTY, SAMPLE
+from stillwatch.profiles.merge import empty
+from tests.cohesion import jobs, natural
 from tests.groups import World
+from tests.streams import made
 
 LEAST = 4
 
@@ -77,6 +82,38 @@ def test_what_is_left_of_a_mixed_group_must_stand_on_its_own() -> None:
     reported = np.concatenate(campaigns.members)
     assert np.isin(world.job, reported).mean() > 0.8
     assert not np.isin(innocent, reported).any()
+
+
+def test_two_jobs_in_one_group_are_reported_apart() -> None:
+    """Together they are more accounts, hence surer, but less alike than each."""
+    _, groups = found()
+    whole = max(groups.proposed, key=len)
+    half = whole[: LEAST + 2]
+    figures = np.repeat(jobs(1, 1, strength=9.0), 2, axis=0)
+    figures[:, NAMES.index("accounts")] = np.log([half.size, 100])
+    figures[1, NAMES.index("wording_unity")] = 0.0
+    again = Groups(groups.profiles, groups.streams, groups.tactic_mask, [half, whole], figures)
+    yardstick = Yardstick.learn(natural(200, 1))
+    test = yardstick.test(figures)
+    assert test.index[1] > test.index[0]
+    campaigns = choose(again, yardstick, test, fdr=0.1, least=LEAST)
+    assert any(np.array_equal(m, groups.accounts(half)) for m in campaigns.members)
+
+
+def test_who_tried_a_scaffold_twice_is_no_member_unless_it_asks_little_else() -> None:
+    profiles, count = empty(8), [30] * 6 + [2, 2]
+    profiles["sample_key"][:, :40] = 1
+    profiles["sample_key"][7, 4:] = EMPTY
+    profiles["sample_prompt"] = np.arange(SAMPLE)
+    starts = np.concatenate([[0], np.cumsum(count)])
+    slots = np.concatenate([np.arange(n) for n in count])
+    streams = replace(made([[1]] * 8), event_starts=starts, slots=slots)
+    group = np.arange(8)
+    figures = jobs(1, 1, strength=9.0)
+    groups = Groups(profiles, streams, 0, [group], figures)
+    yardstick = Yardstick.learn(natural(200, 1))
+    (members,) = choose(groups, yardstick, yardstick.test(figures), fdr=0.1, least=LEAST).members
+    assert members.tolist() == [0, 1, 2, 3, 4, 5, 7]
 
 
 def test_nothing_proposed_nothing_chosen() -> None:
