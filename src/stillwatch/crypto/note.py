@@ -103,7 +103,7 @@ class Note:
         """Take a note apart; raises ``NotTrusted`` if it is malformed."""
         if len(note) > MAX_NOTE or len(note.encode("utf-8", "replace")) > MAX_NOTE:
             raise NotTrusted(f"the note is longer than {MAX_NOTE:,} bytes")
-        if any(ord(c) < 0x20 and c != "\n" or 0xD800 <= ord(c) <= 0xDFFF for c in note):
+        if any((ord(c) < 0x20 and c != "\n") or 0xD800 <= ord(c) <= 0xDFFF for c in note):
             raise NotTrusted("the note holds control characters or is no Unicode")
         text, separator, lines = note.rpartition("\n\n")
         if not separator or not lines.endswith("\n"):
