@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Connection, RowMapping, Text, cast, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from stillwatch.errors import InputError
-from stillwatch.hub.schema import members, meta
+from stillwatch.hub.meta import fact, locked, put
+from stillwatch.hub.schema import identities, members
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """No colon: Basic credentials end the name with one (RFC 7617)."""
@@ -80,8 +81,11 @@ def add(connection: Connection, name: str, role: str, *, now: int) -> Member:
     }
     key = connection.execute(insert(members).values(row)).inserted_primary_key
     assert key is not None
+    member = _member({"id": key[0], **row})
+    own = {"id": member.identity, "member": member.id, "open": True, "since": now}
+    connection.execute(insert(identities).values(own))
     raise_rights(connection)
-    return _member({"id": key[0], **row})
+    return member
 
 
 def named(connection: Connection, name: str) -> Member:
@@ -109,16 +113,12 @@ def set_state(connection: Connection, member: Member, state: State) -> Member:
 
 def rights(connection: Connection) -> int:
     """The rights revision: what was remembered under a lower one is void."""
-    value = connection.scalar(select(meta.c.value).where(meta.c.name == _RIGHTS))
-    return int(value or 0)
+    return int(fact(connection, _RIGHTS) or 0)
 
 
 def raise_rights(connection: Connection) -> None:
     """Void what workers remember about credentials and grants, once this is committed."""
-    higher = cast(cast(meta.c.value, BigInteger) + 1, Text)
-    row = meta.c.name == _RIGHTS
-    if not connection.execute(update(meta).where(row).values(value=higher)).rowcount:
-        connection.execute(insert(meta).values(name=_RIGHTS, value="1"))
+    put(connection, _RIGHTS, str(int(locked(connection, _RIGHTS, "0")) + 1))
 
 
 def _find(connection: Connection, name: str) -> Member | None:

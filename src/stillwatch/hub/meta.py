@@ -1,0 +1,32 @@
+"""Single facts of a hub by name, some of which serialise those who change them.
+
+Rule: ``locked`` holds the row until the transaction ends, so what is derived from it (the next
+link of a chain, the next revision) is given once, whatever number of workers asks.
+"""
+
+from sqlalchemy import Connection, Insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stillwatch.hub.schema import meta
+
+
+def fact(connection: Connection, name: str) -> str | None:
+    """A fact as it is now."""
+    return connection.scalar(select(meta.c.value).where(meta.c.name == name))
+
+
+def locked(connection: Connection, name: str, default: str) -> str:
+    """A fact that nobody else can change before this transaction ends."""
+    connection.execute(_insert(connection).values(name=name, value=default))
+    statement = select(meta.c.value).where(meta.c.name == name).with_for_update()
+    return str(connection.scalar(statement))
+
+
+def put(connection: Connection, name: str, value: str) -> None:
+    """Set a fact that this transaction has locked."""
+    connection.execute(update(meta).where(meta.c.name == name).values(value=value))
+
+
+def _insert(connection: Connection) -> Insert:
+    kinds = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+    return kinds[connection.dialect.name](meta).on_conflict_do_nothing()
