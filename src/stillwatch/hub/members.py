@@ -74,7 +74,7 @@ def add(connection: Connection, name: str, role: str, *, now: int) -> Member:
         raise InputError(f"there is a member {name!r} already", hint="choose another name")
     row = {
         "name": name,
-        "identity": f"identity--{uuid.uuid4()}",
+        "identity": new_identity(),
         "role": role,
         "state": State.ACTIVE,
         "added": now,
@@ -82,8 +82,7 @@ def add(connection: Connection, name: str, role: str, *, now: int) -> Member:
     key = connection.execute(insert(members).values(row)).inserted_primary_key
     assert key is not None
     member = _member({"id": key[0], **row})
-    own = {"id": member.identity, "member": member.id, "open": True, "since": now}
-    connection.execute(insert(identities).values(own))
+    hold(connection, member.id, member.identity, is_open=True, now=now)
     raise_rights(connection)
     return member
 
@@ -102,6 +101,17 @@ def listed(connection: Connection) -> Sequence[Member]:
     """All members, by name."""
     rows = connection.execute(select(members).order_by(members.c.name)).mappings()
     return [_member(row) for row in rows]
+
+
+def new_identity() -> str:
+    """An identity that nobody has."""
+    return f"identity--{uuid.uuid4()}"
+
+
+def hold(connection: Connection, member: int, identity: str, *, is_open: bool, now: int) -> None:
+    """Let a member speak under an identity from now on."""
+    row = {"id": identity, "member": member, "open": is_open, "state": "active", "since": now}
+    connection.execute(insert(identities).values(row))
 
 
 def set_state(connection: Connection, member: Member, state: State) -> Member:

@@ -4,7 +4,7 @@ Rule: ``locked`` holds the row until the transaction ends, so what is derived fr
 link of a chain, the next revision) is given once, whatever number of workers asks.
 """
 
-from sqlalchemy import Connection, Insert, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stillwatch.hub.schema import meta
@@ -17,7 +17,11 @@ def fact(connection: Connection, name: str) -> str | None:
 
 def locked(connection: Connection, name: str, default: str) -> str:
     """A fact that nobody else can change before this transaction ends."""
-    connection.execute(_insert(connection).values(name=name, value=default))
+    row = {"name": name, "value": default}
+    if connection.dialect.name == "postgresql":
+        connection.execute(postgresql.insert(meta).values(row).on_conflict_do_nothing())
+    else:
+        connection.execute(sqlite.insert(meta).values(row).on_conflict_do_nothing())
     statement = select(meta.c.value).where(meta.c.name == name).with_for_update()
     return str(connection.scalar(statement))
 
@@ -25,8 +29,3 @@ def locked(connection: Connection, name: str, default: str) -> str:
 def put(connection: Connection, name: str, value: str) -> None:
     """Set a fact that this transaction has locked."""
     connection.execute(update(meta).where(meta.c.name == name).values(value=value))
-
-
-def _insert(connection: Connection) -> Insert:
-    kinds = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-    return kinds[connection.dialect.name](meta).on_conflict_do_nothing()

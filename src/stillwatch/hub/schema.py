@@ -52,6 +52,7 @@ identities = Table(
     Column("id", Text, primary_key=True),  # identity--UUID
     Column("member", ForeignKey("members.id"), nullable=False, index=True),
     Column("open", Boolean, nullable=False),  # false: a pseudonym, whose holder nobody is told
+    Column("state", Text, nullable=False),  # active, suspended, ended
     Column("since", BigInteger, nullable=False),
 )
 
@@ -202,8 +203,7 @@ standing = Table(
     Column("agree", Integer, nullable=False),
     Column("dispute", Integer, nullable=False),
     Column("refute", Integer, nullable=False),
-    Column("revision", BigInteger, nullable=False, unique=True),
-    Column("changed", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False, unique=True),  # strictly increasing
 )
 Index("standing_until", standing.c.state, standing.c.until)
 
