@@ -18,11 +18,12 @@ from stillwatch.crypto.keys import from_jwk, key_id, to_jwk
 from stillwatch.domain.claim import KeyId, StixId
 from stillwatch.errors import NotTrusted
 from stillwatch.hub import members as hub_members
+from stillwatch.hub.clock import instant, maybe
 from stillwatch.hub.members import Member
 from stillwatch.hub.quotas import limit, pseudonyms
 from stillwatch.hub.refusals import Conflict, Forbidden, Malformed, Missing, QuotaSpent
 from stillwatch.hub.schema import identities, keys, members
-from stillwatch.hub.time import instant, microseconds
+from stillwatch.intel.objects import parse_time
 
 Log = Callable[[Connection, Sequence[dict[str, Any]]], None]
 """Puts key statements into the transparency log, in the caller's transaction."""
@@ -80,7 +81,7 @@ def apply(
         raise Conflict(f"key {kid} was stated before", hint="make a new key")
     _follow(connection, statement)
     if action == "rotate":
-        _finish(connection, statement["replaces"], now)
+        finish(connection, statement["replaces"], now)
     row = {
         "id": kid,
         "member": member.id,
@@ -116,7 +117,7 @@ def of_member(connection: Connection, member: int) -> Sequence[Row[Any]]:
 
 def finish(connection: Connection, kid: str, now: int) -> None:
     """Note that a key ended."""
-    _finish(connection, kid, now)
+    connection.execute(update(keys).where(keys.c.id == kid).values(ended=now))
 
 
 def directory(connection: Connection, after: str = "", limit_: int = PAGE) -> list[ListedKey]:
@@ -128,7 +129,7 @@ def directory(connection: Connection, after: str = "", limit_: int = PAGE) -> li
 def _checked(statement: Any, now: int) -> str:
     try:
         statements.check_form(statement)
-        at = microseconds(statement["at"])
+        at = parse_time(statement["at"])
     except (NotTrusted, ValueError) as error:
         raise Malformed(str(error)) from error
     action = str(statement["action"])
@@ -228,7 +229,7 @@ def _end(
         )
     if row.ended is None:
         _follow(connection, statement)
-        _finish(connection, kid, now)
+        finish(connection, kid, now)
         log(connection, [statement])
         identity_state(connection, identity, "ended")
         if identity == member.identity:
@@ -248,10 +249,6 @@ def _renew(connection: Connection, member: Member, now: int) -> None:
     hub_members.hold(connection, member.id, identity, is_open=True, now=now)
     changed = update(members).where(members.c.id == member.id).values(identity=identity)
     connection.execute(changed)
-
-
-def _finish(connection: Connection, kid: str, now: int) -> None:
-    connection.execute(update(keys).where(keys.c.id == kid).values(ended=now))
 
 
 def _public(statement: Any) -> bytes:
@@ -280,6 +277,6 @@ def _told(row: Row[Any]) -> ListedKey:
         to_jwk(row.public),
         "ended" if row.ended is not None else row.state,
         instant(row.stated),
-        None if row.ended is None else instant(row.ended),
-        None if row.compromised is None else instant(row.compromised),
+        maybe(row.ended),
+        maybe(row.compromised),
     )

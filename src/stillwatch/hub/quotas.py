@@ -36,6 +36,9 @@ _DAY: Final = 86_400 * _SECOND
 _SLICE: Final = 200
 """A lease takes this part of the day's quota at a time."""
 
+_PAUSE: Final = 5 * _SECOND
+"""After a refusal the database is left in peace for so long."""
+
 _COUNT = {"type": "integer", "minimum": 0}
 _QUOTAS = {
     "type": "object",
@@ -207,9 +210,7 @@ def account(connection: Connection, member: int, *, now: int) -> Account:
     mine = _tier(fixed.get("tier"), gave)
     tiers = scheme().tiers
     above = None if "tier" in fixed else next(iter(tiers[tiers.index(mine) + 1 :]), None)
-    missing = above and Contribution(
-        max(0, above.needs.claims - gave.claims), max(0, above.needs.opinions - gave.opinions)
-    )
+    missing = None if above is None else _missing(above.needs, gave)
     allowances = tuple(
         _allowance(connection, member, kind, int(fixed.get(kind, mine.quotas[kind])), now)
         for kind in KINDS
@@ -250,10 +251,17 @@ class Leases:
         clock: Callable[[], int],
     ) -> None:
         self._begin, self._clock = begin, clock
-        self._left: dict[int, tuple[int, int]] = {}  # member: day, objects left
+        self._left: dict[int, tuple[int, int]] = {}  # member: day, claims left
+        self._refused: dict[int, tuple[int, QuotaSpent]] = {}  # member: until when, with what
 
     def check(self, member: int) -> None:
-        """Raise ``QuotaSpent`` unless the member may read on; takes a slice if need be."""
+        """Raise ``QuotaSpent`` unless the member may read on; takes a slice if need be.
+
+        What is read on one page beyond the slice is owed to the next.
+        """
+        until, refusal = self._refused.get(member, (0, None))
+        if refusal is not None and until - _PAUSE <= self._clock() < until:
+            raise refusal
         day, left = self._left.get(member, (0, 0))
         if left <= 0 or day < self._clock() // _DAY:
             self._left[member] = self._take(member, -left if day >= self._clock() // _DAY else 0)
@@ -273,10 +281,11 @@ class Leases:
                 slice_ = min(free, max(1, most // _SLICE))
                 _set(connection, member, "reads", day, used + debt + slice_)
                 return day, slice_
-            # what was read beyond the slice is used all the same
             _set(connection, member, "reads", day, used + debt)
-            self._left[member] = (day, 0)
-        raise spent("reads", most, used + debt, (day + 1) * _DAY - now)
+        self._left[member] = (day, 0)
+        refusal = spent("reads", most, used + debt, (day + 1) * _DAY - now)
+        self._refused[member] = (now + _PAUSE, refusal)
+        raise refusal
 
 
 def _tier(fixed: str | None, gave: Contribution) -> Tier:
@@ -289,9 +298,13 @@ def _tier(fixed: str | None, gave: Contribution) -> Tier:
     return next((tier for tier in tiers if tier.name == fixed), earned[-1])
 
 
+def _missing(needs: Contribution, gave: Contribution) -> Contribution:
+    return Contribution(max(0, needs.claims - gave.claims), max(0, needs.opinions - gave.opinions))
+
+
 def _overrides(connection: Connection, member: int) -> dict[str, str]:
     statement = select(overrides.c.name, overrides.c.value).where(overrides.c.member == member)
-    return {name: value for name, value in connection.execute(statement)}
+    return {row.name: row.value for row in connection.execute(statement)}
 
 
 def _row(member: int, kind: Kind) -> Any:
