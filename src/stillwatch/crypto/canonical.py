@@ -2,7 +2,8 @@
 
 What is signed and hashed is never the text that travelled but this. Rules: numbers are IEEE 754
 doubles, so integers beyond 2^53 - 1 have no canonical form and are refused, as are NaN and text
-that is no Unicode.
+that is no Unicode. (A float beyond that bound has a form, but one that reads back as an integer:
+what is to be signed again after parsing should not hold one.)
 
     >>> canonical({"b": 1.0, "a": [True, None]})
     b'{"a":[true,null],"b":1}'
