@@ -29,3 +29,7 @@ def locked(connection: Connection, name: str, default: str) -> str:
 def put(connection: Connection, name: str, value: str) -> None:
     """Set a fact that this transaction has locked."""
     connection.execute(update(meta).where(meta.c.name == name).values(value=value))
+
+
+STANDING = ("standing", "0:0")
+"""Who changes standing or appeals locks this first: leaves followed, and the last instant given."""

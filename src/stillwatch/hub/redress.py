@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from stillwatch.hub.clock import instant, maybe
 from stillwatch.hub.members import Member
+from stillwatch.hub.meta import STANDING, locked
 from stillwatch.hub.quotas import scheme, spend
 from stillwatch.hub.refusals import Conflict, Forbidden, Malformed, Missing
 from stillwatch.hub.schema import appeals, members, standing
@@ -76,6 +77,9 @@ def open_(
             "reason is not on the list; free text could name a person",
             hint=f"choose one of {', '.join(REASONS)}",
         )
+    # locks in the order that every transaction takes them: use, then standing
+    spend(connection, member.id, "appeals", 1, now=now)
+    locked(connection, *STANDING)
     row = _claim(connection, collection, claim)
     if row is None:
         raise Missing(f"there is no claim {claim} in collection {collection}")
@@ -84,7 +88,6 @@ def open_(
     if row.state in ("revoked", "expired"):
         raise Conflict(f"the claim is {row.state} already", hint="there is nothing to appeal")
     _bounded(connection, member, collection, claim)
-    spend(connection, member.id, "appeals", 1, now=now)
     key = str(uuid.uuid4())
     values = {
         "id": key,
@@ -182,20 +185,13 @@ def due(connection: Connection, *, now: int) -> bool:
     return connection.scalar(select(appeals.c.id).where(late).limit(1)) is not None
 
 
-def freezes(connection: Connection, collection: str, claim: str) -> bool:
-    """Whether an appeal takes the claim's weight: it is open, or upheld."""
-    holds = appeals.c.state.in_(("open", "upheld"))
-    found = select(appeals.c.id).where(_against(collection, claim), holds).limit(1)
-    return connection.scalar(found) is not None
-
-
 def _against(collection: str, claim: str) -> ColumnElement[bool]:
     return (appeals.c.collection == collection) & (appeals.c.stix_id == claim)
 
 
 def _claim(connection: Connection, collection: str, claim: str) -> Row[Any] | None:
     both = (standing.c.collection == collection) & (standing.c.stix_id == claim)
-    statement = select(standing.c.member, standing.c.state).where(both).with_for_update()
+    statement = select(standing.c.member, standing.c.state).where(both)
     return connection.execute(statement).first()
 
 
