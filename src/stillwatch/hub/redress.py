@@ -192,7 +192,8 @@ def _against(collection: str, claim: str) -> ColumnElement[bool]:
 def _claim(connection: Connection, collection: str, claim: str) -> Row[Any] | None:
     both = (standing.c.collection == collection) & (standing.c.stix_id == claim)
     statement = select(standing.c.member, standing.c.state).where(both)
-    return connection.execute(statement).first()
+    found: Row[Any] | None = connection.execute(statement).first()
+    return found
 
 
 def _bounded(connection: Connection, member: Member, collection: str, claim: str) -> None:

@@ -57,8 +57,9 @@ def behind(connection: Connection, *, now: int) -> bool:
 def follow(connection: Connection, *, now: int) -> bool:
     """Take in the next leaves and what has come to its end; whether more leaves wait."""
     followed, clock = _parse(locked(connection, *STANDING))
+    now = max(now, clock)  # a clock that is set back revives nothing
     statement = (
-        select(leaves.c.index, objects)
+        select(leaves.c.index.label("leaf"), objects)
         .join(objects, objects.c.seq == leaves.c.object, isouter=True)
         .where(leaves.c.index >= followed)
         .order_by(leaves.c.index)
@@ -68,13 +69,14 @@ def follow(connection: Connection, *, now: int) -> bool:
     touched = {claim for row in found for claim in _take(connection, row, now)}
     touched |= _lapse(connection, now) | set(redress.overdue(connection, now=now))
     clock = _recount(connection, touched, clock, now)
-    put(connection, STANDING[0], f"{found[-1].index + 1 if found else followed}:{clock}")
+    put(connection, STANDING[0], f"{found[-1].leaf + 1 if found else followed}:{clock}")
     return len(found) == BATCH
 
 
 def touch(connection: Connection, claims: Iterable[Claim], *, now: int) -> None:
     """Weigh claims anew after something other than the log changed, e.g. an appeal."""
     followed, clock = _parse(locked(connection, *STANDING))
+    now = max(now, clock)
     clock = _recount(connection, set(claims), clock, now)
     put(connection, STANDING[0], f"{followed}:{clock}")
 
@@ -140,7 +142,7 @@ def _voice(connection: Connection, row: Row[Any], said: Said) -> None:
     values = {
         "claim": said.about,
         "says": said.says,
-        "leaf": row.index,
+        "leaf": row.leaf,
         "key": said.key,
         "added": row.date_added,
         "until": said.until,
@@ -206,7 +208,7 @@ def _recount(connection: Connection, touched: set[Claim], clock: int, now: int) 
             standing.c.collection == bindparam("where"), standing.c.stix_id == bindparam("which")
         )
         names = ("state", "confirm", "agree", "dispute", "refute")
-        values = {name: bindparam(f"new_{name}") for name in names}
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
         statement = update(standing).where(which).values(changed=bindparam("at"), **values)
         connection.execute(statement, changed)
     return clock
