@@ -61,6 +61,16 @@ def begin(connection: Connection, signer: LogSigner) -> Head:
     return _sign(connection, Checkpoint(signer.origin, 0, Frontier().root()), signer, 0)
 
 
+def lock(connection: Connection) -> None:
+    """Wait for one's turn to append; held to the end of the transaction.
+
+    What a claim's right to be logged rests on (its key still speaks, no version follows it) is
+    to be read after this: readers judge by the order of the log. Locks of collections and
+    members are taken before, never after.
+    """
+    connection.execute(select(meta.c.value).where(meta.c.name == "origin").with_for_update())
+
+
 def head(connection: Connection) -> Head:
     """The last checkpoint; raises ``StoredDataError`` if no log was begun."""
     row = connection.execute(
@@ -79,8 +89,8 @@ def append(connection: Connection, rows: Sequence[Row], signer: LogSigner) -> He
 
     Raises ``StoredDataError`` if the stored log does not hold together.
     """
-    # 1. One writer at a time. Locks of collections are taken before, never after.
-    connection.execute(select(meta.c.value).where(meta.c.name == "origin").with_for_update())
+    # 1. One writer at a time.
+    lock(connection)
     last = head(connection)
     if not rows:
         return last
