@@ -147,6 +147,8 @@ def directory(connection: Connection, after: str = "", limit_: int = PAGE) -> li
 
 
 def _checked(statement: Any, now: int) -> str:
+    if not isinstance(statement, dict) or not isinstance(statement.get("action"), str):
+        raise Malformed("a key statement is a JSON object with an action")
     try:
         statements.check_form(statement)
         at = parse_time(statement["at"])
@@ -182,7 +184,7 @@ def _enrol(
     most = limit(connection, member.id, "pseudonyms", now=now)
     if (held := pseudonyms(connection, member.id)) >= most:
         raise QuotaSpent(
-            f"the quota of {most} pseudonyms is spent ({held} held)",
+            f"the quota of {most} pseudonyms held is spent ({held} held)",
             retry_after=86_400,
             hint="end one, or see GET /v1/members/me for what would raise it",
         )

@@ -160,7 +160,11 @@ def contribution(connection: Connection, member: int, *, now: int) -> Contributi
     """What a member gave within the window, under all its names."""
     since = now - scheme().window_days * _DAY
     claims = select(func.count()).where(
-        standing.c.member == member, standing.c.state == "current", standing.c.stated >= since
+        standing.c.member == member,
+        standing.c.state == "current",
+        standing.c.stated >= since,
+        ~standing.c.stix_id.startswith("opinion--"),
+        ~standing.c.stix_id.startswith("sighting--"),
     )
     opinions = select(func.count(voices.c.claim.distinct())).where(
         voices.c.member == member,
