@@ -6,7 +6,7 @@ before a step is used before the step holds, and a refused pull changes nothing:
 
     pull = Pull(known, note, audiences)        # 1. signature  2. neither older nor forked
     pull.add_entries(entries)                  # 3. entries, own ones recognised by their tags
-    for digest in pull.close_tree(): ...       # 4. the root; says which records must come
+    for leaf in pull.close_tree(): ...         # 4. the root; says which records must come
     pull.add_records(records)                  # 5. each is of a leaf
     known, claims = pull.finish(witnesses)     # 6. keys and claims in order  7. witnesses
 
@@ -38,7 +38,7 @@ from stillwatch.crypto.canonical import canonical
 from stillwatch.crypto.encoding import b64
 from stillwatch.crypto.jws import verify_detached
 from stillwatch.crypto.merkle import leaf_hash
-from stillwatch.crypto.note import COSIGNATURE, Checkpoint, Note, VerifierKey
+from stillwatch.crypto.note import COSIGNATURE, Checkpoint, Note, VerifierKey, cosigner
 from stillwatch.crypto.records import DIGEST_BYTES, ENTRY_BYTES, digest, tag
 from stillwatch.crypto.statements import KeyRing
 from stillwatch.errors import InputError, NotTrusted
@@ -48,11 +48,11 @@ from stillwatch.sharing.known import (
     NO_WITNESSES,
     Audience,
     Known,
+    Leaf,
     Logged,
     Refused,
     Version,
     Witnesses,
-    cosigner,
 )
 
 _SHOWN: Final = 64 * 1024
@@ -78,9 +78,10 @@ class Pull:
         self._known, self._anchor, self._text = known, anchor, note
         self._audiences = tuple(audiences)
         self._frontier = known.frontier
-        self._wanted: dict[bytes, tuple[int, Audience]] = {}
-        self._leaves: list[tuple[int, bytes, Audience]] = []
+        self._wanted: set[bytes] = set()
+        self._leaves: list[Leaf] = []
         self._records: dict[bytes, bytes] = {}
+        self._closed = False
 
         # 1. The checkpoint is of this log and signed by it.
         try:
@@ -108,8 +109,9 @@ class Pull:
                 )
 
         # A secret that changes would hide the leaves that it marked.
+        secrets = {**known.secrets, **(anchor.secrets if anchor else {})}
         for audience in self._audiences:
-            if known.secrets.get(audience.id, digest(audience.secret)) != digest(audience.secret):
+            if secrets.get(audience.id, digest(audience.secret)) != digest(audience.secret):
                 raise self._refused(
                     "audience",
                     f"the secret of audience {audience.id} has changed",
@@ -123,6 +125,7 @@ class Pull:
 
     def add_entries(self, entries: Sequence[bytes]) -> None:
         """Take the next entries, in order (step 3)."""
+        self._expect(closed=False)
         start, end = self._frontier.size, self._frontier.size + len(entries)
         if end > self.checkpoint.size:
             raise self._refused(
@@ -138,15 +141,16 @@ class Pull:
                 )
             audience = self._recognise(index, entry)
             if audience is not None:
-                self._leaves.append((index, entry[:DIGEST_BYTES], audience))
-                self._wanted[entry[:DIGEST_BYTES]] = (index, audience)
+                self._leaves.append(Leaf(index, entry[:DIGEST_BYTES], audience))
+                self._wanted.add(entry[:DIGEST_BYTES])
         self._extend([leaf_hash(entry) for entry in entries])
 
-    def close_tree(self) -> list[bytes]:
+    def close_tree(self) -> list[Leaf]:
         """Hold the entries against the signed root (step 4).
 
-        Returns the digests of the records that must come, in the order of the log.
+        Returns the leaves whose records must come, in the order of the log.
         """
+        self._expect(closed=False)
         if self.missing:
             raise self._refused(
                 "entries",
@@ -160,10 +164,12 @@ class Pull:
                 "changed",
                 computed_root=b64(self._frontier.root()),
             )
-        return [name for _, name, _ in self._leaves]
+        self._closed = True
+        return list(self._leaves)
 
     def add_records(self, records: Iterable[bytes]) -> None:
         """Take records, in any order (step 5): each must be one that a leaf stands for."""
+        self._expect(closed=True)
         for record in records:
             name = digest(record)
             if name not in self._wanted:
@@ -175,22 +181,23 @@ class Pull:
 
         Raises ``Refused`` at the first thing that does not hold.
         """
+        self._expect(closed=True)
         # 5. Nothing that is for this member is missing.
-        for index, name, audience in self._leaves:
-            if name not in self._records:
+        for leaf in self._leaves:
+            if leaf.digest not in self._records:
                 raise self._refused(
                     "withheld",
-                    f"entry {index} is for this member, and its record does not come",
-                    index=index,
-                    digest=name.hex(),
-                    collection=audience.collection,
+                    f"entry {leaf.index} is for this member, and its record does not come",
+                    index=leaf.index,
+                    digest=leaf.digest.hex(),
+                    collection=leaf.audience.collection,
                 )
 
         # 6. Statements and claims, in the order of the log.
         keys, versions = self._known.keys, dict(self._known.versions)
         claims: list[Logged] = []
-        for index, name, audience in self._leaves:
-            record = self._records[name]
+        for leaf in self._leaves:
+            index, audience, record = leaf.index, leaf.audience, self._records[leaf.digest]
             content = self._content(index, record, audience)
             if audience.collection is None:
                 try:
@@ -217,6 +224,11 @@ class Pull:
         )
         return known, claims
 
+    def _expect(self, *, closed: bool) -> None:
+        """Steps out of order are a fault of ours, and would skip a check."""
+        if self._closed is not closed:
+            raise RuntimeError("close_tree comes after the entries and before the records")
+
     def _recognise(self, index: int, entry: bytes) -> Audience | None:
         mark = entry[DIGEST_BYTES:]
         for audience in self._audiences:
@@ -241,7 +253,7 @@ class Pull:
     def _stray(self, record: bytes) -> Refused:
         """Tell an altered record from one that was never logged."""
         shown = {"record": _text(record), "digest": digest(record).hex()}
-        awaited = [i for i, wanted, _ in self._leaves if wanted not in self._records]
+        awaited = [leaf.index for leaf in self._leaves if leaf.digest not in self._records]
         name = _name(record)
         if awaited:
             return self._refused(
