@@ -20,9 +20,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from stillwatch.errors import StillwatchError
+from stillwatch.hub.audience import Admitted
 from stillwatch.hub.audit import Recorder
 from stillwatch.hub.auth import Authenticator
-from stillwatch.hub.audience import Admitted
 from stillwatch.hub.clock import now as the_clock
 from stillwatch.hub.database import POOL, Database
 from stillwatch.hub.errors import Problem, answer

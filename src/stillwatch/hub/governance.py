@@ -16,12 +16,13 @@ from stillwatch.crypto import statements
 from stillwatch.hub import keys as hub_keys
 from stillwatch.hub.audit import Act, append
 from stillwatch.hub.clock import instant
+from stillwatch.hub.database import Database
 from stillwatch.hub.keys import Log
 from stillwatch.hub.members import Member, State, set_state
 from stillwatch.hub.meta import STANDING, locked
 from stillwatch.hub.refusals import Conflict
 from stillwatch.hub.schema import identities, keys, standing, voices
-from stillwatch.hub.standing.follow import follow, spoken_by, touch
+from stillwatch.hub.standing.follow import behind, follow, spoken_by, touch
 from stillwatch.hub.standing.reading import Said
 
 _ACTS: Final = {
@@ -87,6 +88,15 @@ def follow_all(connection: Connection, *, now: int) -> None:
     """Follow the log to its end."""
     while follow(connection, now=now):
         pass
+
+
+def up_to_date(database: Database, *, now: int) -> None:
+    """Follow the log as far as it is, if somebody is behind; a transaction a batch."""
+    with database.read() as connection:
+        waiting = behind(connection, now=now)
+    while waiting:
+        with database.write() as connection:
+            waiting = follow(connection, now=now)
 
 
 def voices_of(connection: Connection, member: int) -> Mapping[tuple[str, str], bytes]:
