@@ -30,8 +30,10 @@ from stillwatch.hub.gate import Gate
 from stillwatch.hub.limits import Limits
 from stillwatch.hub.logkey import LogSigner, key_path, signer
 from stillwatch.hub.quotas import Leases
+from stillwatch.hub.meta import fact
 from stillwatch.hub.setup import opened
 from stillwatch.hub.taxii import routes as taxii
+from stillwatch.hub.taxii.marks import Marks
 from stillwatch.hub.writer import Writer
 
 OPEN: Final = ("/healthz", "/readyz")
@@ -61,6 +63,7 @@ class Hub:
     signer: LogSigner
     authenticator: Authenticator
     admitted: Admitted
+    marks: Marks
     leases: Leases
     audit: Recorder
     writer: Writer
@@ -111,6 +114,7 @@ def open_hub(settings: Settings) -> Hub:
     try:
         with database.read() as connection:
             log_signer = signer(connection, key_path(settings.database, settings.key_file))
+            secret = bytes.fromhex(fact(connection, "page_secret") or "")
     except BaseException:
         database.close()
         raise
@@ -120,6 +124,7 @@ def open_hub(settings: Settings) -> Hub:
         log_signer,
         Authenticator(settings.clock),
         Admitted(),
+        Marks(secret),
         Leases(database.write, settings.clock),
         Recorder(database.write),
         Writer(database, log_signer, settings.limits, settings.clock),

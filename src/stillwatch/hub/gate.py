@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stillwatch.hub.auth import CHALLENGES, Authenticator, Caller
@@ -54,6 +55,8 @@ class Gate:
 
         try:
             await self._serve(scope, receive, watched)
+        except ClientDisconnect:
+            return
         except Exception as error:
             if started:
                 log.exception("the answer broke off")
