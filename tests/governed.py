@@ -126,6 +126,7 @@ class World:
             "type": signed["type"],
             "spec_version": "2.1",
             "version": self.now,
+            "stated": self.at,
             "date_added": self.now,
             "audience": self.audience,
             "member": self.voices[by].member.id,

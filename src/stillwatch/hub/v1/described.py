@@ -5,6 +5,9 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 _TITLES: Final = {
+    400: ("Bad Request", "limit: give a whole number from 1 on"),
+    413: ("Content Too Large", "the body is longer than 33554432 bytes"),
+    415: ("Unsupported Media Type", "the body's Content-Type is not TAXII 2.1"),
     401: ("Unauthorized", "valid credentials are needed; Basic with NAME:token, or Bearer"),
     403: ("Forbidden", "identity--5f01cd1f-195f-46d4-b581-e2a1bd4fddd1 is not yours"),
     404: ("Not found", "there is no appeal 8a1c4b1e-6f0b-4f0e-9a43-6f1f3a5b7c2d"),
