@@ -81,6 +81,7 @@ class Pull:
         self._wanted: dict[bytes, tuple[int, Audience]] = {}
         self._leaves: list[tuple[int, bytes, Audience]] = []
         self._records: dict[bytes, bytes] = {}
+        self._closed = False
 
         # 1. The checkpoint is of this log and signed by it.
         try:
@@ -108,8 +109,9 @@ class Pull:
                 )
 
         # A secret that changes would hide the leaves that it marked.
+        secrets = {**known.secrets, **(anchor.secrets if anchor else {})}
         for audience in self._audiences:
-            if known.secrets.get(audience.id, digest(audience.secret)) != digest(audience.secret):
+            if secrets.get(audience.id, digest(audience.secret)) != digest(audience.secret):
                 raise self._refused(
                     "audience",
                     f"the secret of audience {audience.id} has changed",
@@ -123,6 +125,7 @@ class Pull:
 
     def add_entries(self, entries: Sequence[bytes]) -> None:
         """Take the next entries, in order (step 3)."""
+        self._expect(closed=False)
         start, end = self._frontier.size, self._frontier.size + len(entries)
         if end > self.checkpoint.size:
             raise self._refused(
@@ -147,6 +150,7 @@ class Pull:
 
         Returns the digests of the records that must come, in the order of the log.
         """
+        self._expect(closed=False)
         if self.missing:
             raise self._refused(
                 "entries",
@@ -160,10 +164,12 @@ class Pull:
                 "changed",
                 computed_root=b64(self._frontier.root()),
             )
+        self._closed = True
         return [name for _, name, _ in self._leaves]
 
     def add_records(self, records: Iterable[bytes]) -> None:
         """Take records, in any order (step 5): each must be one that a leaf stands for."""
+        self._expect(closed=True)
         for record in records:
             name = digest(record)
             if name not in self._wanted:
@@ -175,6 +181,7 @@ class Pull:
 
         Raises ``Refused`` at the first thing that does not hold.
         """
+        self._expect(closed=True)
         # 5. Nothing that is for this member is missing.
         for index, name, audience in self._leaves:
             if name not in self._records:
@@ -216,6 +223,11 @@ class Pull:
             secrets={**self._known.secrets, **secrets},
         )
         return known, claims
+
+    def _expect(self, *, closed: bool) -> None:
+        """Steps out of order are a fault of ours, and would skip a check."""
+        if self._closed is not closed:
+            raise RuntimeError("close_tree comes after the entries and before the records")
 
     def _recognise(self, index: int, entry: bytes) -> Audience | None:
         mark = entry[DIGEST_BYTES:]
