@@ -84,11 +84,14 @@ def admit(
     Holds the locks of standing and of the log until the transaction ends.
     """
     barred: dict[tuple[int, int], str] = {}
+    # all of a member's requests at once: two of them may carry two voices of it
+    mine: dict[int, list[tuple[int, int]]] = {}
     for number, post in enumerate(posts):
-        places = list(post.sound)
-        said = [post.sound[place].said for place in places]
-        refused = governance.admit(connection, post.member, collection, said, now=now)
-        barred |= {(number, places[at]): why for at, why in refused.items()}
+        mine.setdefault(post.member, []).extend((number, place) for place in post.sound)
+    for member, places in mine.items():
+        said = [posts[number].sound[place].said for number, place in places]
+        refused = governance.admit(connection, member, collection, said, now=now)
+        barred |= {places[at]: why for at, why in refused.items()}
     transparency.lock(connection)
     for number, post in enumerate(posts):
         voices = governance.voices_of(connection, post.member)
