@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -18,10 +18,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
+from starlette.types import Scope
 
 from stillwatch.errors import StillwatchError
 from stillwatch.hub.audience import Admitted
-from stillwatch.hub.audit import Recorder
+from stillwatch.hub.audit import Act, Recorder
 from stillwatch.hub.auth import Authenticator
 from stillwatch.hub.clock import now as the_clock
 from stillwatch.hub.database import POOL, Database
@@ -29,15 +30,17 @@ from stillwatch.hub.errors import Problem, answer
 from stillwatch.hub.gate import Gate
 from stillwatch.hub.limits import Limits
 from stillwatch.hub.logkey import LogSigner, key_path, signer
-from stillwatch.hub.quotas import Leases
 from stillwatch.hub.meta import fact
+from stillwatch.hub.metrics import Measured, Metrics, route_of
+from stillwatch.hub.quotas import Leases
+from stillwatch.hub.refusals import QuotaSpent
 from stillwatch.hub.setup import opened
 from stillwatch.hub.taxii import routes as taxii
 from stillwatch.hub.taxii.marks import Marks
+from stillwatch.hub.transparency import routes as transparency
+from stillwatch.hub.v1 import routes as v1
+from stillwatch.hub.v1.operations import FREE
 from stillwatch.hub.writer import Writer
-
-OPEN: Final = ("/healthz", "/readyz")
-"""Paths that need no credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,19 @@ class Hub:
     leases: Leases
     audit: Recorder
     writer: Writer
+    metrics: Metrics
+
+    def refused(self, scope: Scope, error: Exception) -> None:
+        """Record who was refused what: credentials, rights, quotas."""
+        status = getattr(error, "status", 0)
+        if isinstance(error, QuotaSpent):
+            self.metrics.quota_refused(error.kind)
+        if status in (401, 403, 429):
+            who = (scope.get("state") or {}).get("caller")
+            peer = (scope.get("client") or ("unknown",))[0]
+            subject = route_of(scope) if who else f"from {peer}"
+            act = Act(self.settings.clock(), who and who.member, f"refused.{status}", subject)
+            self.audit.record(act)
 
     def close(self) -> None:
         """Write what waits and give everything back."""
@@ -75,7 +91,7 @@ class Hub:
         self.database.close()
 
 
-def build(settings: Settings, routers: Sequence[Sequence[BaseRoute]] | None = None) -> Gate:
+def build(settings: Settings, routers: Sequence[Sequence[BaseRoute]] | None = None) -> Measured:
     """The application over an initialised database.
 
     ``routers`` replaces what is served beside TAXII, for tests. Raises ``StoredDataError`` or
@@ -105,7 +121,8 @@ def build(settings: Settings, routers: Sequence[Sequence[BaseRoute]] | None = No
     app.router.routes.extend(taxii.ROUTES)
     for extra in _routers() if routers is None else routers:
         app.router.routes.extend(extra)
-    return Gate(app, hub.database, hub.authenticator, settings.limits, OPEN)
+    gate = Gate(app, hub.database, hub.authenticator, settings.limits, FREE, hub.refused)
+    return Measured(gate, hub.metrics)
 
 
 def open_hub(settings: Settings) -> Hub:
@@ -128,16 +145,19 @@ def open_hub(settings: Settings) -> Hub:
         Leases(database.write, settings.clock),
         Recorder(database.write),
         Writer(database, log_signer, settings.limits, settings.clock),
+        Metrics(database),
     )
 
 
 def _routers() -> list[list[BaseRoute]]:
     """What is served beside TAXII."""
-    return []
+    return [v1.ROUTES, transparency.router.routes]
 
 
-def _answer(_request: Request, error: Exception) -> Response:
-    return answer(_known(error))
+def _answer(request: Request, error: Exception) -> Response:
+    known = _known(error)
+    request.app.state.hub.refused(request.scope, known)
+    return answer(known)
 
 
 def _known(error: Exception) -> Exception:

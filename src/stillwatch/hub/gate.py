@@ -8,7 +8,7 @@ still sends hears the answer.
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -35,10 +35,12 @@ class Gate:
         authenticator: Authenticator,
         limits: Limits,
         free: Collection[str],
+        refused: Callable[[Scope, Exception], None],
     ) -> None:
         self.app = app
         self._database, self._authenticator = database, authenticator
         self._limits, self._free = limits, frozenset(free)
+        self._refused = refused
         self._rate = Rate(limits.requests_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +63,7 @@ class Gate:
             if started:
                 log.exception("the answer broke off")
                 raise
+            self._refused(scope, error)
             await answer(error)(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,7 +6,7 @@ because two names that fall silent in one instant are known to be one. Locks are
 order by every transaction of the hub: use, member, collection, standing, log, audit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,12 +16,13 @@ from stillwatch.crypto import statements
 from stillwatch.hub import keys as hub_keys
 from stillwatch.hub.audit import Act, append
 from stillwatch.hub.clock import instant
+from stillwatch.hub.database import Database
 from stillwatch.hub.keys import Log
 from stillwatch.hub.members import Member, State, set_state
 from stillwatch.hub.meta import STANDING, locked
 from stillwatch.hub.refusals import Conflict
 from stillwatch.hub.schema import identities, keys, standing, voices
-from stillwatch.hub.standing.follow import follow, spoken_by, touch
+from stillwatch.hub.standing.follow import BATCH, behind, follow, spoken_by, touch
 from stillwatch.hub.standing.reading import Said
 
 _ACTS: Final = {
@@ -89,6 +90,15 @@ def follow_all(connection: Connection, *, now: int) -> None:
         pass
 
 
+def up_to_date(database: Database, *, now: int) -> None:
+    """Follow the log as far as it is, if somebody is behind; a transaction a batch."""
+    with database.read() as connection:
+        waiting = behind(connection, now=now)
+    while waiting:
+        with database.write() as connection:
+            waiting = follow(connection, now=now)
+
+
 def voices_of(connection: Connection, member: int) -> Mapping[tuple[str, str], bytes]:
     """What a member may sign with now: public keys by identity and key id."""
     joined = keys.join(identities, identities.c.id == keys.c.identity)
@@ -152,18 +162,31 @@ def _voice_refusal(
 def _publishers(
     connection: Connection, collection: str, ids: Sequence[str]
 ) -> dict[str, tuple[int, str]]:
-    its = (standing.c.collection == collection) & standing.c.stix_id.in_(ids)
-    statement = select(standing.c.stix_id, standing.c.member, standing.c.identity).where(its)
-    return {row.stix_id: (row.member, row.identity) for row in connection.execute(statement)}
+    found: dict[str, tuple[int, str]] = {}
+    for part in _parts(ids):
+        its = (standing.c.collection == collection) & standing.c.stix_id.in_(part)
+        statement = select(standing.c.stix_id, standing.c.member, standing.c.identity).where(its)
+        found |= {r.stix_id: (r.member, r.identity) for r in connection.execute(statement)}
+    return found
 
 
 def _spoken(
     connection: Connection, member: int, collection: str, ids: Sequence[str]
 ) -> dict[str, str]:
     """Under which name a member has judged each claim."""
-    mine = (voices.c.collection == collection) & (voices.c.member == member) & voices.c.live
-    statement = select(voices.c.claim, voices.c.identity).where(mine, voices.c.claim.in_(ids))
-    return {row.claim: row.identity for row in connection.execute(statement)}
+    found: dict[str, str] = {}
+    for part in _parts(ids):
+        mine = (voices.c.collection == collection) & (voices.c.member == member) & voices.c.live
+        statement = select(voices.c.claim, voices.c.identity).where(mine, voices.c.claim.in_(part))
+        found |= {row.claim: row.identity for row in connection.execute(statement)}
+    return found
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """What one query may ask for."""
+    wanted = sorted(set(ids))
+    for at in range(0, len(wanted), BATCH):
+        yield wanted[at : at + BATCH]
 
 
 def _was_shown(now_is: str, state: State) -> bool:

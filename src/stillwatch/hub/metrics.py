@@ -82,7 +82,7 @@ class Metrics:
         counted = self._registry
         if os.environ.get(FOLDER):
             counted = CollectorRegistry()
-            multiprocess.MultiProcessCollector(counted)
+            multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
         return generate_latest(counted) + generate_latest(self._stored)
 
 
@@ -112,8 +112,9 @@ class Measured:
 
 
 def route_of(scope: Scope) -> str:
-    """Template of the route that took a request, ``unmatched`` for none."""
-    return str(getattr(scope.get("route"), "path", "unmatched"))
+    """Template of the route that took a request, else its function's name, else ``unmatched``."""
+    path = getattr(scope.get("route"), "path", None)
+    return str(path or getattr(scope.get("endpoint"), "__name__", "unmatched"))
 
 
 class _Stored(Collector):

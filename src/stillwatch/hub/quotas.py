@@ -202,6 +202,7 @@ def spent(kind: Kind, most: int, used: int, wait: int) -> QuotaSpent:
     """The refusal of a use that does not fit; ``wait`` in microseconds."""
     return QuotaSpent(
         f"the quota of {most:,} {_UNITS[kind]} is spent ({used:,} used)",
+        kind=kind,
         retry_after=max(1, -(-wait // _SECOND)),
         hint="GET /v1/members/me says when it refills and what would raise it",
     )
