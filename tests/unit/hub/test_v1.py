@@ -335,7 +335,7 @@ class TestTokenGuessing:
             if sum(row.count for row in found) >= 20:
                 break
             until.wait(0.1)
-        assert sum(row.count for row in found) == 20
+        assert sum(row.count for row in found) >= 20
         assert len(found) < 20
         assert "secret-guess" not in repr(found)
 
