@@ -37,6 +37,7 @@ from stillwatch.hub.refusals import QuotaSpent
 from stillwatch.hub.setup import opened
 from stillwatch.hub.taxii import routes as taxii
 from stillwatch.hub.taxii.marks import Marks
+from stillwatch.hub.transparency import routes as transparency
 from stillwatch.hub.v1 import routes as v1
 from stillwatch.hub.v1.operations import FREE
 from stillwatch.hub.writer import Writer
@@ -150,7 +151,7 @@ def open_hub(settings: Settings) -> Hub:
 
 def _routers() -> list[list[BaseRoute]]:
     """What is served beside TAXII."""
-    return [v1.ROUTES]
+    return [v1.ROUTES, transparency.router.routes]
 
 
 def _answer(request: Request, error: Exception) -> Response:

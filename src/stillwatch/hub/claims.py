@@ -8,10 +8,11 @@ id is the same publisher's. A refusal names the field, never its value.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
 
 import orjson
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from stillwatch.crypto.jws import signer as signer_of
 from stillwatch.crypto.jws import verify_detached
@@ -19,20 +20,16 @@ from stillwatch.crypto.records import claim_record
 from stillwatch.errors import InputError, NotTrusted
 from stillwatch.hub import governance
 from stillwatch.hub.logkey import LogSigner
+from stillwatch.hub.schema import groups, members
 from stillwatch.hub.standing.reading import FOREVER, Said, read
 from stillwatch.hub.taxii.envelope import Item
 from stillwatch.hub.transparency import log as transparency
 from stillwatch.intel.marking import tlp
+from stillwatch.intel.policy import Directory, check_claim
 from stillwatch.intel.signed import signature, signing_input
 
-try:
-    from stillwatch.intel.policy import check_claim
-except ImportError:  # REMOVE once intel is merged
-
-    def check_claim(obj: Any) -> list[Any]:  # type: ignore[misc]
-        return []
-
-
+_TOLD: Final = 5
+"""Refusals that a failure's message names."""
 Voices = Mapping[tuple[str, str], bytes]
 """What a member may sign with now: public keys by identity and key id."""
 
@@ -58,8 +55,16 @@ class Sent(Protocol):
         """Its sound claims, by place."""
 
 
+def names(connection: Connection) -> Directory:
+    """Names that a claim may be addressed to."""
+    return Directory(
+        frozenset(connection.scalars(select(groups.c.name))),
+        frozenset(connection.scalars(select(members.c.name))),
+    )
+
+
 def examine(
-    items: Sequence[Item], voices: Voices, *, now: int
+    items: Sequence[Item], voices: Voices, directory: Directory, *, now: int
 ) -> tuple[list[Item], dict[int, Sound]]:
     """Judge the items of a request: those that hold by place, the others with their problem."""
     judged: list[Item] = []
@@ -67,7 +72,7 @@ def examine(
     for place, item in enumerate(items):
         problem = item.problem
         if problem is None:
-            found = _examine(item, voices, now)
+            found = _examine(item, voices, directory, now)
             if isinstance(found, Sound):
                 sound[place] = found
             else:
@@ -130,12 +135,13 @@ def log(
     transparency.append(connection, rows, signer)
 
 
-def _examine(item: Item, voices: Voices, now: int) -> Sound | str:
+def _examine(item: Item, voices: Voices, directory: Directory, now: int) -> Sound | str:
     obj = item.obj
     if tlp(obj) is None:
         return "object_marking_refs: a claim needs a TLP marking"
-    if refusals := check_claim(obj):
-        return "; ".join(str(refusal) for refusal in refusals[:3])
+    today = datetime.fromtimestamp(now / 1e6, UTC).date()
+    if refusals := check_claim(obj, today=today, directory=directory):
+        return "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in refusals[:_TOLD])
     said = read(item.body)
     if said.until == FOREVER:
         return "valid_until: a claim needs an end"

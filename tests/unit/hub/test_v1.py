@@ -13,7 +13,7 @@ from stillwatch.hub.clock import instant, now
 from stillwatch.hub.database import connect
 from stillwatch.hub.logkey import signer
 from stillwatch.hub.members import State
-from tests.forum import Forum
+from tests.speakers import Forum
 from tests.hubs import people, serving
 
 

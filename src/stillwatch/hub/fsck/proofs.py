@@ -105,8 +105,8 @@ class Keys:
 def record_of(name: dict[str, Any]) -> bytes:
     """Canonical JSON; raises ``Unsound`` if there is none."""
     try:
-        return rfc8785.dumps(name)
-    except (ValueError, RecursionError) as error:
+        return rfc8785.dumps(_numbers(name))
+    except (ValueError, OverflowError, RecursionError) as error:
         raise Unsound(f"it has no canonical form ({error})") from error
 
 
@@ -132,6 +132,16 @@ def thumbprint(public: bytes) -> str:
     x = _plain(base64.urlsafe_b64encode(public))
     jwk = json.dumps({"crv": "Ed25519", "kty": "OKP", "x": x}, separators=(",", ":"))
     return _plain(base64.urlsafe_b64encode(hashlib.sha256(jwk.encode()).digest()))
+
+
+def _numbers(value: Any) -> Any:
+    """JSON knows doubles only: an integer too large for one's exact digits is read as a double."""
+    if isinstance(value, dict):
+        return {name: _numbers(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_numbers(part) for part in value]
+    large = isinstance(value, int) and abs(value) >= 2**53
+    return float(value) if large and rfc8785.dumps(float(value)) == b"%d" % value else value
 
 
 def _public(jwk: Any) -> bytes:

@@ -101,7 +101,7 @@ class _Check:
     def _records(self, mine: list[tuple[int, bytes, str | None]]) -> None:
         for at in range(0, len(mine), _ASK):
             batch = mine[at : at + _ASK]
-            records = self._ask([digest for _, digest, _ in batch])
+            records = self._ask([index for index, _, _ in batch])
             for index, digest, collection in batch:
                 record = records.get(digest)
                 if record is None:
@@ -110,17 +110,18 @@ class _Check:
                 else:
                     self._record(index, record, collection)
 
-    def _ask(self, digests: list[bytes]) -> dict[bytes, bytes]:
+    def _ask(self, indexes: list[int]) -> dict[bytes, bytes]:
+        """Records of leaves, by digest."""
         found: dict[bytes, bytes] = {}
-        while digests:
-            asked = {"digests": [digest.hex() for digest in digests]}
+        while indexes:
+            asked = {"indexes": indexes}
             headers, data = self._send("POST", "/log/records", asked) or (httpx.Headers(), b"")
             for line in filter(None, data.split(b"\n")):
                 found[hashlib.sha256(line).digest()] = line
             answered = headers.get("stillwatch-answered", "")
             if not answered.isdecimal() or int(answered) < 1:
                 raise PeerError("the hub does not say how many records it looked up")
-            digests = digests[int(answered) :]
+            indexes = indexes[int(answered) :]
         return found
 
     def _record(self, index: int, record: bytes, collection: str | None) -> None:

@@ -216,7 +216,8 @@ def _prepare(request: Request, mine: Collection, body: bytes) -> Post:
         return Post(who, mine, items)
     with hub.database.read() as connection:
         voices = governance.voices_of(connection, who.member)
-    judged, sound = claims.examine(items, voices, now=hub.settings.clock())
+        directory = claims.names(connection)
+    judged, sound = claims.examine(items, voices, directory, now=hub.settings.clock())
     return Post(who, mine, judged, sound)
 
 
