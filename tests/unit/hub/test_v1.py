@@ -13,8 +13,8 @@ from stillwatch.hub.clock import instant, now
 from stillwatch.hub.database import connect
 from stillwatch.hub.logkey import signer
 from stillwatch.hub.members import State
-from tests.speakers import Forum
 from tests.hubs import people, serving
+from tests.speakers import Forum
 
 
 @pytest.fixture
