@@ -1,4 +1,3 @@
-import os
 import sqlite3
 import stat
 
@@ -132,4 +131,3 @@ def test_a_copy_is_of_one_instant_while_others_write(full, tmp_path):
     with copy.read() as connection:
         assert connection.scalar(select(func.count()).select_from(meta)) == before
     copy.close()
-    assert os.listdir(tmp_path)
