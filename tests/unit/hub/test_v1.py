@@ -8,7 +8,7 @@ import pytest
 
 from stillwatch.crypto import statements
 from stillwatch.crypto.keys import SigningKey
-from stillwatch.hub import audit, governance, keys, members, quotas, tokens
+from stillwatch.hub import audit, governance, members, quotas, tokens
 from stillwatch.hub.clock import instant, now
 from stillwatch.hub.database import connect
 from stillwatch.hub.logkey import signer
@@ -37,7 +37,7 @@ def own(forum):
 
 def suspend(forum, own, name, state=State.SUSPENDED, **more):
     with own.write() as connection:
-        log = keys.into(signer(connection, forum.world.key_file))
+        log = governance.into(signer(connection, forum.world.key_file))
         member = members.named(connection, name)
         governance.change(connection, log, member, state, now=now(), **more)
 

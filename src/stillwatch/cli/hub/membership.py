@@ -7,7 +7,7 @@ import typer
 
 from stillwatch.cli.hub.acting import print_json, print_table, reading, when, writing
 from stillwatch.cli.hub.options import Json, KeyFile, Url
-from stillwatch.hub import keys, members
+from stillwatch.hub import governance, members
 from stillwatch.hub.clock import now
 from stillwatch.hub.governance import change
 from stillwatch.hub.logkey import key_path, signer
@@ -65,7 +65,7 @@ def _change(
     name: str, database: str, state: State, with_pseudonyms: bool, key: KeyFile, json: bool
 ) -> None:
     with writing(database) as connection:
-        log = keys.into(signer(connection, key_path(database, key)))
+        log = governance.into(signer(connection, key_path(database, key)))
         member = members.named(connection, name)
         done = change(connection, log, member, state, now=now(), with_pseudonyms=with_pseudonyms)
     if json:

@@ -32,7 +32,7 @@ from stillwatch.hub.audience import admits
 from stillwatch.hub.audit import Act
 from stillwatch.hub.auth import Caller, caller
 from stillwatch.hub.errors import Problem
-from stillwatch.hub.governance import voices_of
+from stillwatch.hub.keys import voices_of
 from stillwatch.hub.schema import audiences, checkpoints, cosignatures, leaves, objects, tiles
 from stillwatch.hub.transparency.log import head
 

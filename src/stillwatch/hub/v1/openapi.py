@@ -59,7 +59,7 @@ def described(title: str, routes: Sequence[APIRoute]) -> dict[str, Any]:
 def _keep_nulls(paths: dict[str, Any], routes: Sequence[APIRoute]) -> None:
     """Put examples back as they were written: FastAPI drops what is null in them."""
     for route in routes:
-        for method in route.methods:
+        for method in route.methods or ():
             told = paths[route.path][method.lower()]["responses"]
             for status, answer in route.responses.items():
                 for media, content in answer.get("content", {}).items():
