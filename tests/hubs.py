@@ -35,6 +35,22 @@ class World:
     """Collections by alias."""
     base: str = ""
 
+    def box(self, **grants: list[str]) -> str:
+        """A new open collection: alpha reads and writes, beta reads, gamma writes; its path."""
+        alias = f"box-{uuid.uuid4().hex[:12]}"
+        database = connect(self.url)
+        with database.write() as connection:
+            self.ids[alias] = collections.add(
+                connection,
+                "Box",
+                "open",
+                alias=alias,
+                readers=grants.get("readers", ["alpha", "beta"]),
+                writers=grants.get("writers", ["alpha", "gamma"]),
+            )
+        database.close()
+        return f"/api/collections/{self.ids[alias]}/"
+
     def client(self, name: str | None = "alpha", **options: Any) -> httpx.Client:
         """A client of a member, or of nobody."""
         auth = None if name is None else (name, self.tokens[name])
@@ -68,7 +84,9 @@ def people(url: str, key_file: Path, names: Sequence[str] = NAMES) -> World:
 def serving(world: World, limits: Limits | None = None, clock: Any = now) -> Iterator[World]:
     """Serve a world over HTTP from a thread of this process."""
     app = build(Settings(world.url, world.key_file, limits=limits or Limits(), clock=clock))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
         config = uvicorn.Config(app, log_level="critical", lifespan="on", ws="none")
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

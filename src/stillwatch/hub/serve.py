@@ -116,7 +116,8 @@ def _listen(place: Place) -> socket.socket:
         raise ConfigError("--workers must be 1 or more", hint="2 a core is plenty")
     try:
         family = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # asyncio switches Nagle's algorithm off only where the socket says that it is TCP
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((place.host, place.port))
     except (OSError, OverflowError) as error:
