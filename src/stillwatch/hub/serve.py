@@ -10,9 +10,8 @@ import ipaddress
 import os
 import signal
 import socket
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +63,15 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(database: str, place: Place, *, key_file: Path | None = None, title: str) -> None:
-    """Serve until a signal stops it.
+def serve(
+    database: str,
+    place: Place,
+    say: Callable[[str], None],
+    *,
+    key_file: Path | None = None,
+    title: str,
+) -> None:
+    """Serve until a signal stops it; ``say`` is told where, once connections are taken.
 
     Raises ``StoredDataError`` or ``ConfigError`` if the database, the key or the place cannot be
     used.
@@ -87,7 +93,7 @@ def serve(database: str, place: Place, *, key_file: Path | None = None, title: s
         timeout_graceful_shutdown=_GRACE_S,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    _announce(listener, place.workers)
+    say(_where(listener, place.workers))
     try:
         if place.workers == 1:
             _Server(config).run(sockets=[listener])
@@ -130,13 +136,11 @@ def _listen(place: Place) -> socket.socket:
     return listener
 
 
-def _announce(listener: socket.socket, workers: int) -> None:
+def _where(listener: socket.socket, workers: int) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    if not ipaddress.ip_address(host).is_loopback:
-        print(
-            f"stillwatch: {host} is not loopback: put TLS in front, tokens travel in every request",
-            file=sys.stderr,
-        )
     many = f"{workers} workers" if workers > 1 else "1 worker"
-    print(f"hub listens on http://{shown}:{port}/taxii2/ ({many})", flush=True)
+    said = f"hub listens on http://{shown}:{port}/taxii2/ ({many})"
+    if ipaddress.ip_address(host).is_loopback:
+        return said
+    return f"{said}; not loopback: put TLS in front, tokens travel in every request"

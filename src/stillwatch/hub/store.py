@@ -114,7 +114,9 @@ class _Batch:
             for row in found.mappings():
                 self._known.setdefault(row["stix_id"], []).append(dict(row))
 
-    def take(self, post: Post, place: int, item: Item, barred: str | None) -> tuple[str, str | None]:
+    def take(
+        self, post: Post, place: int, item: Item, barred: str | None
+    ) -> tuple[str, str | None]:
         """Take one object, or say why not; its version in words either way."""
         if item.problem is not None:
             return item.stated or instant(self._now), item.problem

@@ -156,9 +156,7 @@ def _manifest(request: Request) -> Response:
 def _versions(request: Request) -> Response:
     mine = _readable(request)
     asked = _query(request, ("spec_version",))
-    query = Query(
-        asked.limit, asked.added_after, asked.next, (), (), asked.spec_versions, _EVERY
-    )
+    query = Query(asked.limit, asked.added_after, asked.next, (), (), asked.spec_versions, _EVERY)
     stix_id = request.path_params["object"]
     page = _page(request, mine, query, (objects.c.stated,), stix_id)
     body = b'"versions":' + orjson.dumps([row.stated for row in page.rows])
@@ -184,9 +182,7 @@ def _page(
         if stix_id is not None and not pages.there(connection, sight, stix_id):
             raise _no_object()
         after = _after(request, mine, query)
-        return pages.page(
-            connection, sight, query, columns, after=after, most_bytes=most_bytes
-        )
+        return pages.page(connection, sight, query, columns, after=after, most_bytes=most_bytes)
 
 
 def _answer(request: Request, mine: Collection, page: pages.Page, parts: list[bytes]) -> Response:
