@@ -116,7 +116,9 @@ def examples() -> dict[str, Claim]:
         "tactic": TacticClaim(
             t["tactic"],
             "rubric-sweep",
-            (Technique("AML.T0005.001"), Technique("stillwatch.reward-model")),
+            tuple(
+                Technique(t) for t in ("AML.T0005.001", "AML.T0024.002", "stillwatch.reward-model")
+            ),
             ("pairwise_verdict", "rubric_grading"),
         ),
         "rule": RuleClaim(t["rule"], RULE, rule_digest(rule_content(RULE)), 0.001, span(15_000)),
