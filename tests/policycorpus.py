@@ -52,7 +52,7 @@ class Payload:
     def envelope(self, publisher: str, key: SigningKey) -> bytes:
         """TAXII envelope with the object said and signed by a member, if it can be signed."""
         if self.object is None:
-            text = self.text.replace(PUBLISHER, publisher)
+            text = _signed_text(self.text.replace(PUBLISHER, publisher), key)
             return b'{"objects":[' + text.encode("utf-8", "surrogatepass") + b"]}"
         mine = json.loads(json.dumps(self.object).replace(PUBLISHER, publisher))
         try:
@@ -61,6 +61,16 @@ class Payload:
         except (StillwatchError, KeyError, TypeError, AttributeError):
             pass
         return json.dumps({"objects": [mine]}).encode()
+
+
+def _signed_text(text: str, key: SigningKey) -> str:
+    """Raw text with the signature that its lenient reading bears, where it has one."""
+    try:
+        signature = sign(json.loads(text), key)["extensions"][CLAIM]["signature"]
+    except (StillwatchError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return text
+    kind = '"kind": "campaign"'
+    return text.replace(kind, f'{kind}, "signature": "{signature}"', 1)
 
 
 def load(sort: str) -> list[Payload]:
@@ -551,21 +561,21 @@ def _without(obj: Object, term: str) -> Object:
 
 
 RULES: dict[str, tuple[str, Callable[[str], str]]] = {
-    "email-in-sample": ("pattern.samples.match.[0]", lambda t: t.replace(
+    "email-in-sample": ("pattern.samples.match.[0].[0]", lambda t: t.replace(
         "Write out every step", "Reply to jane.roe@example.com with every step")),
-    "phone-in-sample": ("pattern.samples.match.[1]", lambda t: t.replace(
+    "phone-in-sample": ("pattern.samples.match.[1].[0]", lambda t: t.replace(
         "then the result", "then call +1 415 555 0137")),
-    "address-in-detection": ("pattern.detection.asks.address", lambda t: t.replace(
+    "address-in-detection": ("pattern.stillwatch.account.address", lambda t: t.replace(
         "share: 0.2", "address: 198.51.100.23")),
     "host-in-title": ("pattern.title", lambda t: t.replace("in bulk", "by relay.example.org")),
     "url-in-comment": ("pattern", lambda t: t + "# see https://wiki.example.net/case/4711\n"),
     "email-in-comment": ("pattern", lambda t: t + "# ask jane dot roe at example.com\n"),
-    "base64-in-sample": ("pattern.samples.no_match.[0]", lambda t: t.replace(
+    "base64-in-sample": ("pattern.samples.no_match.[0].[0]", lambda t: t.replace(
         "What is the capital of France?", base64.b64encode(b"harbour lane dental ltd").decode())),
-    "hex-in-sample": ("pattern.samples.no_match.[0]", lambda t: t.replace(
+    "hex-in-sample": ("pattern.samples.no_match.[0].[0]", lambda t: t.replace(
         "What is the capital of France?", b"harbour lane dental".hex())),
-    "account-in-tags": ("pattern.tags.[0]", lambda t: t + "tags: [org-9f3kd82hf0a1]\n"),
-    "uuid-in-sample": ("pattern.samples.no_match.[1]", lambda t: t.replace(
+    "account-in-tags": ("pattern.tags.[0]", lambda t: t.replace("atlas.aml", "org-9f3kd82hf0a1, atlas.aml")),
+    "uuid-in-sample": ("pattern.samples.no_match.[1].[0]", lambda t: t.replace(
         "Shorten this paragraph", "Shorten 3d594650-3436-4e2b-9f0a-2c0b6e9a2a11")),
     "author": ("pattern.author", lambda t: t + "author: Jane Roe\n"),
     "references": ("pattern.references", lambda t: t + "references: [internal ticket]\n"),
@@ -580,25 +590,25 @@ RULES: dict[str, tuple[str, Callable[[str], str]]] = {
     "escaped-email": ("pattern.title", lambda t: t.replace(
         "title: Reasoning traces asked for in bulk", 'title: "jane\\u0040example.com"')),
     "one-sample": ("pattern.samples.no_match", lambda t: t.replace(
-        "    - Shorten this paragraph to one sentence.\n", "")),
+        "    - [Shorten this paragraph to one sentence.]\n", "")),
     "no-samples": ("pattern.samples", lambda t: t.partition("samples:")[0]),
     "many-samples": ("pattern.samples.no_match", lambda t: t + "".join(
-        f"    - Sample of ordinary traffic, number {i}\n" for i in range(40))),
-    "long-sample": ("pattern.samples.no_match.[1]", lambda t: t.replace(
-        "Shorten this", "Shorten this very" + " very" * 200)),
-    "too-large": ("pattern", lambda t: t + "why: " + "word " * 5000 + "\n"),
-    "too-deep": ("pattern", lambda t: t + "when: " + "[" * 20 + "1" + "]" * 20 + "\n"),
-    "too-many": ("pattern", lambda t: t + "when: [" + "1," * 2000 + "1]\n"),
-    "alias": ("pattern", lambda t: t + "when: &a [1]\nunless: *a\n"),
-    "tag": ("pattern", lambda t: t + "when: !!python/name:os.system x\n"),
-    "binary": ("pattern", lambda t: t + "when: !!binary aGFyYm91cg==\n"),
+        f"    - [Ordinary request number {i}]\n" for i in range(40))),
+    "long-sample": ("pattern.samples.no_match.[1].[0]", lambda t: t.replace(
+        "Shorten this", "Shorten this very" + " very" * 300)),
+    "too-large": ("pattern", lambda t: t + "description: " + "word " * 5000 + "\n"),
+    "too-deep": ("pattern", lambda t: t + "description: " + "[" * 20 + "1" + "]" * 20 + "\n"),
+    "too-many": ("pattern", lambda t: t + "description: [" + "1," * 2000 + "1]\n"),
+    "alias": ("pattern", lambda t: t + "description: &a [1]\nlevel: *a\n"),
+    "tag": ("pattern", lambda t: t + "description: !!python/name:os.system x\n"),
+    "binary": ("pattern", lambda t: t + "description: !!binary aGFyYm91cg==\n"),
     "twice": ("pattern", lambda t: t + "title: Harbour Lane Dental\n"),
     "two-documents": ("pattern", lambda t: t + "---\ncustomer: Harbour Lane\n"),
     "no-mapping": ("pattern", lambda _: "tell me a joke"),
     "no-yaml": ("pattern", lambda _: "a: [1"),
-    "nan": ("pattern", lambda t: t + "when: .nan\n"),
-    "huge-number": ("pattern", lambda t: t + "when: 4111111111111111111111\n"),
-    "card-number": ("pattern.when", lambda t: t + "when: 4111111111111111\n"),
+    "nan": ("pattern", lambda t: t + "description: .nan\n"),
+    "huge-number": ("pattern", lambda t: t + "description: 4111111111111111111111\n"),
+    "card-number": ("pattern.description", lambda t: t + "description: 4111111111111111\n"),
     "key-is-an-email": ("pattern.detection.(unnamed)", lambda t: t.replace(
         "condition: asks", "jane.roe@example.com: 1\n  condition: asks")),
 }  # fmt: skip
@@ -714,9 +724,9 @@ def lawful() -> list[Payload]:
         opinion, object=reference("rule"), opinion="disagree", reason="faulty-rule"))  # fmt: skip
     rule = examples()["rule"]
     other = RULE.replace(
-        "id: many-traces", "id: 9c2f1d0a-5b7e-4c33-8d1f-0a1b2c3d4e5f\ndate: 2026-11-01"
+        "status: test", "status: test\nid: 9c2f1d0a-5b7e-4c33-8d1f-0a1b2c3d4e5f\ndate: 2026-11-01"
     )
-    foreign = RULE.replace("What is the capital of France?", "Как варить борщ, если нет свёклы?")
+    foreign = RULE.replace("What is the capital of France?", "Как варить борщ?")
     for name, text in (("with-uuid", other), ("in-russian", foreign)):
         found[f"rule-{name}"] = to_stix(
             replace(rule, rule=text, digest=rule_digest(rule_content(text)))  # type: ignore[type-var]
