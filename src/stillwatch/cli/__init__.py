@@ -6,12 +6,14 @@ from stillwatch.cli.correlate import correlate
 from stillwatch.cli.detect import detect
 from stillwatch.cli.evaluate import evaluate
 from stillwatch.cli.explain import explain
+from stillwatch.cli.lazy import LazyGroup
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 from stillwatch.cli.simulate import simulate
 
 app = typer.Typer(
     name="stillwatch",
+    cls=LazyGroup,
     help="Find adversarial distillation in your own request logs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
