@@ -7,8 +7,10 @@ so, and then a warning asks for TLS in front: credentials travel in every reques
 """
 
 import ipaddress
+import os
 import signal
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from stillwatch.errors import ConfigError
 from stillwatch.hub.app import Settings, build, open_hub
+from stillwatch.hub.metrics import FOLDER
 
 _BACKLOG: Final = 1024
 _GRACE_S: Final = 20
@@ -95,9 +98,23 @@ def serve(
         if place.workers == 1:
             _Server(config).run(sockets=[listener])
         else:
-            Multiprocess(config, sockets=[listener]).run()
+            with _together():
+                Multiprocess(config, sockets=[listener]).run()
     finally:
         listener.close()
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Let the workers' figures be added up: each writes its own into one folder."""
+    with tempfile.TemporaryDirectory(prefix="stillwatch-figures-") as folder:
+        before = os.environ.get(FOLDER)
+        os.environ[FOLDER] = before or folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[FOLDER]
 
 
 def _listen(place: Place) -> socket.socket:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from stillwatch.hub import claims, governance
+from stillwatch.hub import claims, keys
 from stillwatch.hub.audience import Admitted
 from stillwatch.hub.audit import Act
 from stillwatch.hub.auth import Collection, caller
@@ -211,7 +211,7 @@ def _prepare(request: Request, mine: Collection, body: bytes) -> Post:
     if mine.policy != "claims":
         return Post(who, mine, items)
     with hub.database.read() as connection:
-        voices = governance.voices_of(connection, who.member)
+        voices = keys.voices_of(connection, who.member)
         directory = claims.names(connection)
     judged, sound = claims.examine(items, voices, directory, now=hub.settings.clock())
     return Post(who, mine, judged, sound)

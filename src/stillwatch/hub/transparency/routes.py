@@ -32,8 +32,16 @@ from stillwatch.hub.audience import admits
 from stillwatch.hub.audit import Act
 from stillwatch.hub.auth import Caller, caller
 from stillwatch.hub.errors import Problem
-from stillwatch.hub.governance import voices_of
-from stillwatch.hub.schema import audiences, checkpoints, cosignatures, leaves, objects, tiles
+from stillwatch.hub.schema import (
+    audiences,
+    checkpoints,
+    cosignatures,
+    identities,
+    keys,
+    leaves,
+    objects,
+    tiles,
+)
 from stillwatch.hub.transparency.log import head
 
 ANSWERED: Final = "Stillwatch-Answered"
@@ -247,11 +255,15 @@ def _record(row: Any) -> bytes:
 def _verified(connection: Connection, note: str, line: str, who: Caller, origin: str) -> int:
     """Time of the caller's cosignature, by one of the keys it speaks with openly."""
     name, problem = cosigner(origin, who.identity), "you have no key in use: POST /v1/keys"
-    for (identity, _), public in voices_of(connection, who.member).items():
-        if identity != who.identity:
-            continue
+    speaking = (
+        select(keys.c.public)
+        .join(identities, identities.c.id == keys.c.identity)
+        .where(keys.c.identity == who.identity, keys.c.ended.is_(None))
+        .where(identities.c.state == "active")
+    )
+    for public in connection.scalars(speaking):
         try:
-            key = VerifierKey(name, public, COSIGNATURE)
+            key = VerifierKey(name, bytes(public), COSIGNATURE)
             return verify_cosignature(parse_line(line), Note.parse(note).text, key)
         except NotTrusted as error:
             problem = error.message
