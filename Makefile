@@ -38,7 +38,7 @@ format: setup    ## rewrite to the house format
 	$(RUN) ruff check --fix .
 
 docs: setup      ## rewrite the reference pages that repeat the code
-	$(RUN) python docs/generate.py
+	$(RUN) python -m docs.generate
 
 bench: setup     ## repeat every figure of bench/RESULTS.md
 	$(RUN) python bench/run.py

@@ -3,7 +3,7 @@
 Rules: a page in ``PAGES`` is a pure function of the code and holds nothing else; a test renders
 each again and compares. ``make docs`` writes them::
 
-    python docs/generate.py
+    python -m docs.generate
 """
 
 import ast
@@ -13,6 +13,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from docs import intelpages
 from stillwatch.campaigns.cohesion import FACETS
 from stillwatch.campaigns.keys import KINDS
 from stillwatch.cli import app
@@ -32,6 +34,8 @@ from stillwatch.detection.judge import DetectionOptions
 from stillwatch.detection.pooled import WEIGHTS
 from stillwatch.domain import finding
 from stillwatch.domain.tables import ACCOUNTS, EVENTS, LABELS, Column
+from stillwatch.intel.ids import TYPES
+from stillwatch.intel.schema import text as schema_text
 from stillwatch.logs.limits import Limits
 from stillwatch.profiles.signals import LEAST, SIGNALS
 from stillwatch.provenance.combine import shipped
@@ -40,6 +44,7 @@ from stillwatch.provenance.limits import Limits as CorrelationLimits
 from stillwatch.report.schema import ACCOUNTS_RESULT_SCHEMA, CAMPAIGNS_RESULT_SCHEMA
 
 REFERENCE = Path(__file__).parent / "reference"
+SCHEMA_FOLDER = REFERENCE.parents[1] / "src" / "stillwatch" / "intel" / "schemas"
 WIDTH = 100
 _NOTE = "<!-- Written by docs/generate.py from the code; change that and run `make docs`. -->\n"
 
@@ -379,13 +384,24 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "schema.md": schema,
     "combiner.md": combiner,
+    "stix.md": intelpages.stix,
+    "policy.md": intelpages.policy,
+    "techniques.md": intelpages.techniques,
 }
 
 
+SCHEMAS: Mapping[str, Callable[[], str]] = {
+    f"{kind}.json": partial(schema_text, kind) for kind in TYPES
+}
+"""Shipped JSON Schemas of claims, by file name."""
+
+
 def main() -> None:
-    """Write every page that differs, and say which."""
-    for name, render in PAGES.items():
-        path, text = REFERENCE / name, render()
+    """Write every page and schema that differs, and say which."""
+    wanted = [(REFERENCE / name, render) for name, render in PAGES.items()]
+    wanted += [(SCHEMA_FOLDER / name, render) for name, render in SCHEMAS.items()]
+    for path, render in wanted:
+        text = render()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             sys.stdout.write(f"wrote {path}\n")

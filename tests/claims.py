@@ -37,19 +37,29 @@ BASES = {
 }
 POLICY = shipped()
 RULE = """\
-id: many-traces
 title: Reasoning traces asked for in bulk
-atlas: [AML.T0024.002]
+status: test
+tags: [atlas.aml.t0024.002]
+logsource: {category: llm_request}
 detection:
-  asks: {family: trace_elicitation, share: 0.2}
+  asks:
+    prompt|contains:
+      - write out every step of your reasoning
+      - show the full chain of thought
   condition: asks
+falsepositives:
+  - Classes in which every exercise asks for a worked solution.
+level: medium
+stillwatch:
+  account: {share: 0.2, prompts: 2}
+  expires: 2027-02-18
 samples:
   match:
-    - Write out every step of your reasoning before the answer.
-    - Show the full chain of thought, then the result.
+    - [Write out every step of your reasoning before the answer.]
+    - ["Show the full chain of thought, then the result."]
   no_match:
-    - What is the capital of France?
-    - Shorten this paragraph to one sentence.
+    - [What is the capital of France?]
+    - [Shorten this paragraph to one sentence.]
 """
 
 
@@ -116,7 +126,9 @@ def examples() -> dict[str, Claim]:
         "tactic": TacticClaim(
             t["tactic"],
             "rubric-sweep",
-            (Technique("AML.T0005.001"), Technique("stillwatch.reward-model")),
+            tuple(
+                Technique(t) for t in ("AML.T0005.001", "AML.T0024.002", "stillwatch.reward-model")
+            ),
             ("pairwise_verdict", "rubric_grading"),
         ),
         "rule": RuleClaim(t["rule"], RULE, rule_digest(rule_content(RULE)), 0.001, span(15_000)),
@@ -209,7 +221,7 @@ def any_claim(draw: st.DrawFn, kind: str | None = None) -> Claim:
         return TacticClaim(t, name, draw(_TECHNIQUES), families)
     if chosen == "rule":
         share = draw(st.integers(1, 99))
-        text = RULE.replace("0.2", f"0.{share:02d}")
+        text = RULE.replace("share: 0.2", f"share: 0.{share:02d}")
         return RuleClaim(t, text, rule_digest(rule_content(text)), draw(_DIGIT), draw(_SPANS))
     if chosen == "verdict":
         model = draw(st.sampled_from(["qwen/Qwen2.5-7B-Instruct", "unlisted-70b", "Kimi-K2"]))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select
 from stillwatch.crypto import statements
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.records import claim_record
-from stillwatch.hub import keys, members
+from stillwatch.hub import governance, keys, members
 from stillwatch.hub.audience import EVERYONE
 from stillwatch.hub.clock import instant
 from stillwatch.hub.governance import follow_all
@@ -54,7 +54,7 @@ class World:
         return instant(self.now)
 
     def log(self, connection, said):
-        keys.into(self.signer)(connection, said)
+        governance.into(self.signer)(connection, said)
 
     def join(self, name: str, role: str = "member") -> Voice:
         member = members.add(self.connection, name, role, now=self.tick())

@@ -3,7 +3,7 @@
 Rule: the libraries of a server must not make ``stillwatch detect`` start slower.
 """
 
-from collections.abc import ItemsView, Mapping, ValuesView
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
 
@@ -41,16 +41,19 @@ class _Loading(dict[str, Any]):
             super().__setitem__(name, found)
         return found
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, name: str, default: Any = None) -> Any:
         """Load a command if there is one of that name."""
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
-    def items(self) -> ItemsView[str, Any]:
+    def items(self) -> Any:
         """Load all."""
         self._load()
         return super().items()
 
-    def values(self) -> ValuesView[Any]:
+    def values(self) -> Any:
         """Load all."""
         self._load()
         return super().values()

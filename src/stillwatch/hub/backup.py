@@ -54,6 +54,7 @@ def back_up(database: Database, out: Path) -> Copy:
         else:
             _export(database, part)
         found = verify(part)
+        _one_file(part)
     return Copy(out, found.origin, found.size, found.root, found.objects, found.audit)
 
 
@@ -141,7 +142,12 @@ def _copy_file(source: Path, part: Path) -> None:
     """SQLite's online backup: a consistent copy while others write."""
     with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(part)) as there:
         here.backup(there, pages=_PAGES)
-        there.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+
+
+def _one_file(part: Path) -> None:
+    """Leave no write-ahead log beside the copy, so that it can be moved as it is."""
+    with closing(sqlite3.connect(part)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
 
 
 def _export(database: Database, part: Path) -> None:
@@ -151,8 +157,6 @@ def _export(database: Database, part: Path) -> None:
         with database.read() as connection, target.write() as into:
             migrations.upgrade(into)
             _copy_tables(connection, into)
-        with target.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("PRAGMA journal_mode=DELETE"))
     finally:
         target.close()
 

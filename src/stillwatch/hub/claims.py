@@ -18,11 +18,11 @@ from stillwatch.crypto.jws import signer as signer_of
 from stillwatch.crypto.jws import verify_detached
 from stillwatch.crypto.records import claim_record
 from stillwatch.errors import InputError, NotTrusted
-from stillwatch.hub import governance
+from stillwatch.hub import governance, keys
+from stillwatch.hub.envelope import Item
 from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.schema import groups, members
 from stillwatch.hub.standing.reading import FOREVER, Said, read
-from stillwatch.hub.taxii.envelope import Item
 from stillwatch.hub.transparency import log as transparency
 from stillwatch.intel.marking import tlp
 from stillwatch.intel.policy import Directory, check_claim
@@ -99,7 +99,7 @@ def admit(
         barred |= {places[at]: why for at, why in refused.items()}
     transparency.lock(connection)
     for number, post in enumerate(posts):
-        voices = governance.voices_of(connection, post.member)
+        voices = keys.voices_of(connection, post.member)
         for place, sound in post.sound.items():
             if sound.voice not in voices:
                 barred[number, place] = "the key that signed has ended or rests"

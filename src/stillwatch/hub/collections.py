@@ -43,8 +43,10 @@ def add(
     if not 0 < len(title) <= _TITLE or not title.isprintable():
         raise InputError(f"a title has 1 to {_TITLE} printable characters")
     _check_alias(connection, alias)
-    rights = {named(connection, name).id: [name in readers, name in writers] for name in
-              dict.fromkeys((*readers, *writers))}
+    rights = {
+        named(connection, name).id: [name in readers, name in writers]
+        for name in dict.fromkeys((*readers, *writers))
+    }
     row = {
         "id": str(uuid.uuid4()),
         "title": title,

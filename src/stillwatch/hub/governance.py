@@ -13,17 +13,22 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from stillwatch.crypto import statements
+from stillwatch.crypto.canonical import canonical
+from stillwatch.crypto.records import key_record
 from stillwatch.hub import keys as hub_keys
+from stillwatch.hub.audience import EVERYONE, keep
 from stillwatch.hub.audit import Act, append
 from stillwatch.hub.clock import instant
 from stillwatch.hub.database import Database
 from stillwatch.hub.keys import Log
+from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.members import Member, State, set_state
 from stillwatch.hub.meta import STANDING, locked
 from stillwatch.hub.refusals import Conflict
-from stillwatch.hub.schema import identities, keys, standing, voices
+from stillwatch.hub.schema import standing, voices
 from stillwatch.hub.standing.follow import BATCH, behind, follow, spoken_by, touch
 from stillwatch.hub.standing.reading import Said
+from stillwatch.hub.transparency import log as transparency
 
 _ACTS: Final = {
     State.SUSPENDED: "member.suspend",
@@ -46,6 +51,19 @@ class Change:
     """Claims whose standing was weighed anew."""
     untouched: int
     """Pseudonyms whose claims show no mark."""
+
+
+def into(signer: LogSigner) -> Log:
+    """How key statements get into a log: shown to every member, signed in the transaction."""
+
+    def log(connection: Connection, said: Sequence[dict[str, Any]]) -> None:
+        audience = keep(connection, None, [EVERYONE])[EVERYONE]
+        rows = [
+            transparency.Row(key_record(one), audience, statement=canonical(one)) for one in said
+        ]
+        transparency.append(connection, rows, signer)
+
+    return log
 
 
 def change(
@@ -97,18 +115,6 @@ def up_to_date(database: Database, *, now: int) -> None:
     while waiting:
         with database.write() as connection:
             waiting = follow(connection, now=now)
-
-
-def voices_of(connection: Connection, member: int) -> Mapping[tuple[str, str], bytes]:
-    """What a member may sign with now: public keys by identity and key id."""
-    joined = keys.join(identities, identities.c.id == keys.c.identity)
-    statement = (
-        select(keys.c.identity, keys.c.id, keys.c.public)
-        .select_from(joined)
-        .where(identities.c.member == member, identities.c.state == "active")
-        .where(keys.c.ended.is_(None))
-    )
-    return {(row.identity, row.id): row.public for row in connection.execute(statement)}
 
 
 def admit(

@@ -7,28 +7,23 @@ the holder. Changes of one member's keys follow one another (its row is locked),
 rotations at once one wins and the other is told that the key has changed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from stillwatch.crypto import statements
-from stillwatch.crypto.canonical import canonical
 from stillwatch.crypto.keys import from_jwk, key_id, to_jwk
-from stillwatch.crypto.records import key_record
 from stillwatch.domain.claim import KeyId, StixId
 from stillwatch.errors import NotTrusted
 from stillwatch.hub import members as hub_members
-from stillwatch.hub.audience import EVERYONE, keep
 from stillwatch.hub.clock import instant, maybe
-from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.members import Member
 from stillwatch.hub.meta import STANDING, locked
 from stillwatch.hub.quotas import limit, pseudonyms
 from stillwatch.hub.refusals import Conflict, Forbidden, Malformed, Missing, QuotaSpent
 from stillwatch.hub.schema import identities, keys, members
-from stillwatch.hub.transparency import log as transparency
 from stillwatch.intel.objects import parse_time
 
 Log = Callable[[Connection, Sequence[dict[str, Any]]], None]
@@ -102,17 +97,16 @@ def apply(
     return _listed(connection, kid)
 
 
-def into(signer: LogSigner) -> Log:
-    """How key statements get into a log: shown to every member, signed in the transaction."""
-
-    def log(connection: Connection, said: Sequence[dict[str, Any]]) -> None:
-        audience = keep(connection, None, [EVERYONE])[EVERYONE]
-        rows = [
-            transparency.Row(key_record(one), audience, statement=canonical(one)) for one in said
-        ]
-        transparency.append(connection, rows, signer)
-
-    return log
+def voices_of(connection: Connection, member: int) -> Mapping[tuple[str, str], bytes]:
+    """What a member may sign with now: public keys by identity and key id."""
+    joined = keys.join(identities, identities.c.id == keys.c.identity)
+    statement = (
+        select(keys.c.identity, keys.c.id, keys.c.public)
+        .select_from(joined)
+        .where(identities.c.member == member, identities.c.state == "active")
+        .where(keys.c.ended.is_(None))
+    )
+    return {(row.identity, row.id): row.public for row in connection.execute(statement)}
 
 
 def identity_state(connection: Connection, identity: str, state: str) -> None:

@@ -7,10 +7,11 @@ so, and then a warning asks for TLS in front: credentials travel in every reques
 """
 
 import ipaddress
+import os
 import signal
 import socket
-import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from stillwatch.errors import ConfigError
 from stillwatch.hub.app import Settings, build, open_hub
+from stillwatch.hub.metrics import FOLDER
 
 _BACKLOG: Final = 1024
 _GRACE_S: Final = 20
@@ -61,8 +63,15 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(database: str, place: Place, *, key_file: Path | None = None, title: str) -> None:
-    """Serve until a signal stops it.
+def serve(
+    database: str,
+    place: Place,
+    say: Callable[[str], None],
+    *,
+    key_file: Path | None = None,
+    title: str,
+) -> None:
+    """Serve until a signal stops it; ``say`` is told where, once connections are taken.
 
     Raises ``StoredDataError`` or ``ConfigError`` if the database, the key or the place cannot be
     used.
@@ -84,14 +93,28 @@ def serve(database: str, place: Place, *, key_file: Path | None = None, title: s
         timeout_graceful_shutdown=_GRACE_S,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    _announce(listener, place.workers)
+    say(_where(listener, place.workers))
     try:
         if place.workers == 1:
             _Server(config).run(sockets=[listener])
         else:
-            Multiprocess(config, sockets=[listener]).run()
+            with _together():
+                Multiprocess(config, sockets=[listener]).run()
     finally:
         listener.close()
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Let the workers' figures be added up: each writes its own into one folder."""
+    with tempfile.TemporaryDirectory(prefix="stillwatch-figures-") as folder:
+        before = os.environ.get(FOLDER)
+        os.environ[FOLDER] = before or folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[FOLDER]
 
 
 def _listen(place: Place) -> socket.socket:
@@ -113,13 +136,11 @@ def _listen(place: Place) -> socket.socket:
     return listener
 
 
-def _announce(listener: socket.socket, workers: int) -> None:
+def _where(listener: socket.socket, workers: int) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    if not ipaddress.ip_address(host).is_loopback:
-        print(
-            f"stillwatch: {host} is not loopback: put TLS in front, tokens travel in every request",
-            file=sys.stderr,
-        )
     many = f"{workers} workers" if workers > 1 else "1 worker"
-    print(f"hub listens on http://{shown}:{port}/taxii2/ ({many})", flush=True)
+    said = f"hub listens on http://{shown}:{port}/taxii2/ ({many})"
+    if ipaddress.ip_address(host).is_loopback:
+        return said
+    return f"{said}; not loopback: put TLS in front, tokens travel in every request"

@@ -13,13 +13,12 @@ from pathlib import Path
 from sqlalchemy import Connection, insert
 
 from stillwatch.crypto.keys import SigningKey
-from stillwatch.errors import StoredDataError
 from stillwatch.hub import migrations
 from stillwatch.hub.database import Database, connect
 from stillwatch.hub.logkey import LogSigner, create, key_path, signer
 from stillwatch.hub.meta import fact
 from stillwatch.hub.schema import meta
-from stillwatch.hub.transparency.log import begin
+from stillwatch.hub.transparency.log import begin, head
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,7 @@ def opened(url: str) -> Database:
     try:
         with database.read() as connection:
             migrations.check(connection, url)
-            if fact(connection, "origin") is None:
-                raise StoredDataError(
-                    "the database holds no hub", hint=f"run `stillwatch hub init --database {url}`"
-                )
+            head(connection)
     except BaseException:
         database.close()
         raise

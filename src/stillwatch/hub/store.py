@@ -20,12 +20,12 @@ from stillwatch.hub import audience, claims
 from stillwatch.hub.auth import Caller, Collection
 from stillwatch.hub.claims import Sound
 from stillwatch.hub.clock import instant
+from stillwatch.hub.envelope import Item, same
 from stillwatch.hub.errors import Problem
 from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.quotas import spend
 from stillwatch.hub.refusals import QuotaSpent
 from stillwatch.hub.schema import audiences, collections, objects, statuses
-from stillwatch.hub.taxii.envelope import Item, same
 
 _ASKED_AT_ONCE: Final = 500
 _HOUR: Final = 3_600_000_000
@@ -114,7 +114,9 @@ class _Batch:
             for row in found.mappings():
                 self._known.setdefault(row["stix_id"], []).append(dict(row))
 
-    def take(self, post: Post, place: int, item: Item, barred: str | None) -> tuple[str, str | None]:
+    def take(
+        self, post: Post, place: int, item: Item, barred: str | None
+    ) -> tuple[str, str | None]:
         """Take one object, or say why not; its version in words either way."""
         if item.problem is not None:
             return item.stated or instant(self._now), item.problem

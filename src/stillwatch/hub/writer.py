@@ -42,9 +42,7 @@ class Writer:
         future: Future[bytes] = Future()
         with self._woken:
             if self._ended or len(self._waiting) >= _WAITING:
-                raise Problem(
-                    503, "the hub cannot take more now", headers={"Retry-After": "2"}
-                )
+                raise Problem(503, "the hub cannot take more now", headers={"Retry-After": "2"})
             self._waiting.append((post, future))
             self._woken.notify()
         return future

@@ -18,10 +18,12 @@ from stillwatch.domain.claim import (
     CampaignClaim,
     Claim,
     InfrastructureClaim,
+    RuleClaim,
     StixId,
     TacticClaim,
 )
 from stillwatch.errors import InputError
+from stillwatch.intel import schema
 from stillwatch.intel.atlas import attack_patterns
 from stillwatch.intel.definitions import EXTENSION_OBJECT, MARKING_OBJECTS, PROJECT_OBJECT
 from stillwatch.intel.ids import MARKINGS, NAMESPACE, PROJECT, stix_id
@@ -37,9 +39,13 @@ def bundle(objects: Iterable[dict[str, Any]], *, edges: bool = True) -> dict[str
 
     Raises ``InputError`` if there is nothing to put in it, or a claim cannot be read.
     """
-    inner = list(objects)
+    inner = list({(obj["id"], obj.get("modified")): obj for obj in objects}.values())
     if not inner:
         raise InputError("nothing to put into a bundle")
+    for obj in inner:
+        problem = schema.problem(obj) if is_claim(obj) else None
+        if problem is not None:
+            raise InputError(f"{obj['id']} is no sound claim: {problem}")
     if edges:
         inner += [edge for obj in list(inner) if is_claim(obj) for edge in _edges(obj)]
     refs = {ref for obj in inner for ref in obj.get("object_marking_refs", ())}
@@ -86,7 +92,7 @@ def _ends(claim: Claim) -> Iterator[_Edge]:
         yield from (("uses", campaign, me) for campaign in claim.campaigns)
     if isinstance(claim, TacticClaim):
         yield from (("related-to", me, pattern) for pattern in attack_patterns(claim.techniques))
-    if hasattr(claim, "rule"):
+    if isinstance(claim, RuleClaim):
         found = attack_patterns(techniques_of(claim.rule))
         yield from (("indicates", me, pattern) for pattern in found)
 

@@ -16,7 +16,9 @@ LIMITS = Limits(content_length=300_000, objects=500, page=50, object_length=100_
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def hub(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("hub")
     kind = sqlite(folder) if request.param == "sqlite" else postgresql()
     with kind as url:

@@ -69,7 +69,14 @@ def test_accept_is_served(alpha: httpx.Client, accept: str) -> None:
     ],
 )
 def test_accept_is_not_acceptable(alpha: httpx.Client, box: str, accept: str) -> None:
-    for path in ("/taxii2/", "/api/", "/api/collections/", box, box + "objects/", box + "manifest/"):
+    for path in (
+        "/taxii2/",
+        "/api/",
+        "/api/collections/",
+        box,
+        box + "objects/",
+        box + "manifest/",
+    ):
         problem(alpha.get(path, headers={"Accept": accept}), 406)
 
 
@@ -82,8 +89,14 @@ def test_no_accept_is_served(hub: World) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["application/json", "application/taxii+json;version=2.0", "text/plain", "", "*/*",
-     "application/vnd.oasis.taxii+json;version=2.1"],
+    [
+        "application/json",
+        "application/taxii+json;version=2.0",
+        "text/plain",
+        "",
+        "*/*",
+        "application/vnd.oasis.taxii+json;version=2.1",
+    ],
 )
 def test_content_type_is_unsupported(alpha: httpx.Client, box: str, kind: str) -> None:
     sent = alpha.post(box + "objects/", json=envelope(1), headers={"Content-Type": kind})

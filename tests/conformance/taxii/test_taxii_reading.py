@@ -34,7 +34,7 @@ def seen(client: httpx.Client, box: str, **query: Any) -> list[tuple[str, str]]:
 
 
 def test_collections_are_sorted_and_say_what_the_caller_may(
-    hub: World, alpha: httpx.Client, beta: httpx.Client, gamma: httpx.Client, box: str
+    alpha: httpx.Client, beta: httpx.Client, gamma: httpx.Client, box: str
 ) -> None:
     for client, rights in ((alpha, (True, True)), (beta, (True, False)), (gamma, (False, True))):
         listed = client.get("/api/collections/").json()["collections"]
@@ -62,7 +62,12 @@ def test_a_collection_of_others_is_not_there(delta: httpx.Client, box: str) -> N
 def test_reading_is_forbidden_without_can_read(gamma: httpx.Client, box: str) -> None:
     mine = indicator()
     put(gamma, box, mine)
-    for part in ("objects/", "manifest/", f"objects/{mine['id']}/", f"objects/{mine['id']}/versions/"):
+    for part in (
+        "objects/",
+        "manifest/",
+        f"objects/{mine['id']}/",
+        f"objects/{mine['id']}/versions/",
+    ):
         problem(gamma.get(box + part), 403)
 
 
@@ -71,7 +76,12 @@ def test_the_alias_works_wherever_the_id_does(hub: World, alpha: httpx.Client, b
     other = f"/api/collections/{alias}/"
     mine = indicator()
     put(alpha, other, mine)
-    for part in ("objects/", "manifest/", f"objects/{mine['id']}/", f"objects/{mine['id']}/versions/"):
+    for part in (
+        "objects/",
+        "manifest/",
+        f"objects/{mine['id']}/",
+        f"objects/{mine['id']}/versions/",
+    ):
         assert alpha.get(other + part).json() == alpha.get(box + part).json()
     assert alpha.delete(other + f"objects/{mine['id']}/").status_code == 200
 
@@ -115,7 +125,9 @@ def test_a_manifest_record_describes_its_object(alpha: httpx.Client, box: str) -
     del old["spec_version"]
     put(alpha, box, mine, old)
     records = alpha.get(box + "manifest/").json()["objects"]
-    assert [set(record) for record in records] == [{"id", "date_added", "version", "media_type"}] * 2
+    assert [set(record) for record in records] == [
+        {"id", "date_added", "version", "media_type"}
+    ] * 2
     assert [record["version"] for record in records] == [mine["modified"], old["modified"]]
     assert all(ADDED.fullmatch(record["date_added"]) for record in records)
     allowed = alpha.get(box).json()["media_types"]

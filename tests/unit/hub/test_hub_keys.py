@@ -6,7 +6,8 @@ from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.statements import KeyRing
 from stillwatch.hub import keys, members, quotas
 from stillwatch.hub.clock import instant
-from stillwatch.hub.governance import change, voices_of
+from stillwatch.hub.governance import change
+from stillwatch.hub.keys import voices_of
 from stillwatch.hub.members import State
 from stillwatch.hub.refusals import Conflict, Forbidden, Malformed, Missing, QuotaSpent
 from stillwatch.hub.schema import leaves

@@ -4,6 +4,7 @@ import typer
 
 from stillwatch.cli.hub.collection import collection
 from stillwatch.cli.hub.fsck import fsck
+from stillwatch.cli.hub.governing import register
 from stillwatch.cli.hub.init import init
 from stillwatch.cli.hub.member import member
 from stillwatch.cli.hub.serve import serve
@@ -18,3 +19,4 @@ hub.command()(serve)
 hub.command()(fsck)
 hub.add_typer(member, name="member")
 hub.add_typer(collection, name="collection")
+register(hub, member)

@@ -6,7 +6,8 @@ import orjson
 import typer
 
 from stillwatch.cli.hub.options import Json, Url
-from stillwatch.hub import collections
+from stillwatch.hub import audit, collections
+from stillwatch.hub.clock import now
 from stillwatch.hub.setup import opened
 
 collection = typer.Typer(help="Add collections.", no_args_is_help=True)
@@ -53,6 +54,7 @@ def add(
                 readers=read or (),
                 writers=write or (),
             )
+            audit.append(connection, [audit.Act(now(), None, "collection.add", made)])
     finally:
         hub.close()
     if json:

@@ -13,7 +13,9 @@ def init(
     key: KeyFile = None,
     origin: Annotated[
         str | None,
-        typer.Option("--origin", help="Name of the log, e.g. hub.example.org/log. Default: random."),
+        typer.Option(
+            "--origin", help="Name of the log, e.g. hub.example.org/log. Default: random."
+        ),
     ] = None,
 ) -> None:
     """Make the tables and the log of a new hub, or bring an older database up to this version.

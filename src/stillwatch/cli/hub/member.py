@@ -6,7 +6,7 @@ import orjson
 import typer
 
 from stillwatch.cli.hub.options import Json, Url
-from stillwatch.hub import members, tokens
+from stillwatch.hub import audit, members, tokens
 from stillwatch.hub.clock import now
 from stillwatch.hub.setup import opened
 
@@ -31,6 +31,7 @@ def add(
         with hub.write() as connection:
             made = members.add(connection, name, role, now=now())
             token = tokens.issue(connection, made, now=now())
+            audit.append(connection, [audit.Act(now(), None, "member.add", name)])
     finally:
         hub.close()
     if json:

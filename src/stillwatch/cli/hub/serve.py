@@ -23,4 +23,5 @@ def serve(
 
     Put a proxy with TLS in front of it for anybody who is not on this machine.
     """
-    run(database, Place(host, port, workers), key_file=key, title=title)
+    place = Place(host, port, workers)
+    run(database, place, lambda said: print(said, flush=True), key_file=key, title=title)

@@ -56,17 +56,17 @@ def _weight(text: str) -> float | None:
 def _ranges(header: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Media ranges of a header with their parameters, names in lower case, quotes undone."""
     parts: list[str] = []
-    for token in [*_PART.findall(header), ","]:
-        if token == ",":
+    for piece in [*_PART.findall(header), ","]:
+        if piece == ",":
             if any(part.strip() for part in parts):
                 yield _range(parts)
             parts = []
-        elif token != ";":
-            parts.append(token.strip())
+        elif piece != ";":
+            parts.append(piece.strip())
 
 
 def _range(parts: list[str]) -> tuple[str, dict[str, str]]:
-    parameters = {}
+    parameters: dict[str, str] = {}
     for part in parts[1:]:
         name, _, value = part.partition("=")
         value = value.strip()

@@ -127,14 +127,12 @@ def _conditions(sight: Sight, query: Query) -> list[ColumnElement[bool]]:
     return parts
 
 
-def _exists(
-    sight: Sight, query: Query, beats: ColumnElement[bool] | None
-) -> ColumnElement[bool]:
+def _exists(sight: Sight, query: Query, beats: ColumnElement[bool] | None) -> ColumnElement[bool]:
     """Whether another version of the object is to be served instead."""
     table, other = objects.c, _other.c
     if query.spec_versions:
         assert beats is not None
-        better = other.spec_version.in_(query.spec_versions) & beats
+        better: ColumnElement[bool] = other.spec_version.in_(query.spec_versions) & beats
     else:
         better = other.spec_version > table.spec_version
         if beats is not None:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from stillwatch.hub import claims, governance
+from stillwatch.hub import claims, envelope, keys
 from stillwatch.hub.audience import Admitted
 from stillwatch.hub.audit import Act
 from stillwatch.hub.auth import Collection, caller
@@ -25,7 +25,7 @@ from stillwatch.hub.clock import instant
 from stillwatch.hub.errors import MEDIA, Problem
 from stillwatch.hub.schema import objects, statuses
 from stillwatch.hub.store import Post
-from stillwatch.hub.taxii import envelope, media, pages
+from stillwatch.hub.taxii import media, pages
 from stillwatch.hub.taxii.pages import Sight
 from stillwatch.hub.taxii.query import ALL, Query, Versions, parse
 
@@ -156,9 +156,7 @@ def _manifest(request: Request) -> Response:
 def _versions(request: Request) -> Response:
     mine = _readable(request)
     asked = _query(request, ("spec_version",))
-    query = Query(
-        asked.limit, asked.added_after, asked.next, (), (), asked.spec_versions, _EVERY
-    )
+    query = Query(asked.limit, asked.added_after, asked.next, (), (), asked.spec_versions, _EVERY)
     stix_id = request.path_params["object"]
     page = _page(request, mine, query, (objects.c.stated,), stix_id)
     body = b'"versions":' + orjson.dumps([row.stated for row in page.rows])
@@ -184,9 +182,7 @@ def _page(
         if stix_id is not None and not pages.there(connection, sight, stix_id):
             raise _no_object()
         after = _after(request, mine, query)
-        return pages.page(
-            connection, sight, query, columns, after=after, most_bytes=most_bytes
-        )
+        return pages.page(connection, sight, query, columns, after=after, most_bytes=most_bytes)
 
 
 def _answer(request: Request, mine: Collection, page: pages.Page, parts: list[bytes]) -> Response:
@@ -215,7 +211,7 @@ def _prepare(request: Request, mine: Collection, body: bytes) -> Post:
     if mine.policy != "claims":
         return Post(who, mine, items)
     with hub.database.read() as connection:
-        voices = governance.voices_of(connection, who.member)
+        voices = keys.voices_of(connection, who.member)
         directory = claims.names(connection)
     judged, sound = claims.examine(items, voices, directory, now=hub.settings.clock())
     return Post(who, mine, judged, sound)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, Field
 
-from stillwatch.hub import audit, keys
+from stillwatch.hub import audit, governance, keys
 from stillwatch.hub.v1.described import errors, example
 from stillwatch.hub.v1.parts import MOST, Calling, Hub, Limit, instant_of, member_of
 
@@ -118,7 +118,7 @@ def change(
         member = member_of(connection, who)
         listed = keys.apply(
             connection,
-            keys.into(hub.signer),
+            governance.into(hub.signer),
             member,
             statement,
             now=now,

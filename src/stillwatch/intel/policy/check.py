@@ -98,6 +98,8 @@ def _kind(obj: Any, policy: Policy, context: Context) -> Kind | None:
 
 def _closed(obj: dict[str, Any], policy: Policy, context: Context) -> None:
     """Refuse extensions that are not ours and members that the extension does not have."""
+    if obj.get("spec_version") != "2.1":
+        context.refuse("spec_version", "must be 2.1")
     for name in obj["extensions"]:
         if name != CLAIM:
             context.refuse(f"extensions.{shown(name)}", "another extension may not travel")
@@ -136,6 +138,8 @@ def _check_fields(obj: dict[str, Any], kind: Kind, context: Context) -> None:
     for field in kind.fields.values():
         if field.at == "pattern":
             _check_field(obj, field.property, field.property, field, context)
+            if obj.get("pattern_type") != "sigma":
+                context.refuse("pattern_type", "must be sigma")
     if len(context.found) > before:
         return
     for first, second in kind.order:
@@ -208,7 +212,11 @@ def _check_whole(obj: Any, extra: Iterable[ExtraCheck], context: Context) -> Non
 
 
 def _compare(expected: Any, actual: Any, path: str, context: Context) -> None:
-    if isinstance(expected, dict) and isinstance(actual, dict):
+    """Refuse every difference between two JSON values; the expected one bounds the way."""
+    kind = type(expected)
+    if kind is str and type(actual) is str and expected == actual:
+        return
+    if kind is dict and isinstance(actual, dict):
         for name in actual:
             if name not in expected:
                 _refuse_unknown(path, name, shipped(), context)
@@ -218,7 +226,7 @@ def _compare(expected: Any, actual: Any, path: str, context: Context) -> None:
                 _compare(part, actual[name], where, context)
             else:
                 context.refuse(where, "is missing")
-    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+    elif kind is list and isinstance(actual, list) and len(expected) == len(actual):
         for place, (part, other) in enumerate(zip(expected, actual, strict=True)):
             _compare(part, other, f"{path}.[{place}]", context)
     elif not _same(expected, actual):

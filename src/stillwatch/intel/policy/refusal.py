@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from stillwatch.domain.claim import Claim
 
-_SHOWN: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_SHOWN: Final = re.compile(r"[a-z_]{1,40}")
 UNNAMED: Final = "(unnamed)"
 
 

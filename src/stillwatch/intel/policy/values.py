@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from stillwatch.intel.ids import MARKINGS, TYPES
 from stillwatch.intel.objects import from_micros, parse_time
-from stillwatch.intel.policy.refusal import Context
+from stillwatch.intel.policy.refusal import Context, shown
 from stillwatch.intel.policy.resemblance import resembles
 from stillwatch.intel.scales import DIGITS, SPANS
 
@@ -116,7 +116,7 @@ class SpanValue:
             return
         for name in value:
             if name not in ("low", "high"):
-                context.refuse(path, "a range has low and high only")
+                context.refuse(f"{path}.{shown(name)}", "a range has low and high only")
                 return
         for name in ("low", "high"):
             if type(value.get(name)) is not int:
