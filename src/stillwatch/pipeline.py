@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from stillwatch import __version__
 from stillwatch.config import Config
+from stillwatch.detection import travelling
 from stillwatch.detection.exempt import align, exemptions
 from stillwatch.detection.findings import Narrator
 from stillwatch.detection.judge import Judgement, judge
@@ -32,6 +33,7 @@ from stillwatch.profiles.requests import READ
 from stillwatch.profiles.store import is_profiles, merge_tables, read_profiles
 from stillwatch.profiles.table import ProfileTable
 from stillwatch.report import Result, write_result
+from stillwatch.sharing.rules import EnabledRules
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the bytes read so far and the bytes in all."""
@@ -108,6 +110,7 @@ def detect(
     told = Tally()
     records = read_accounts(accounts, told) if accounts else None
     rules = load_rules((config.rules or shipped_rules()) / "detection")
+    shared = EnabledRules(config.shared_rules).load()
 
     # read, profile
     read = summarise(
@@ -122,6 +125,7 @@ def detect(
     )
     records = align(records, table.account_ids) if records is not None else None
     excused = exemptions(table.account_ids, records, config.allowed)
+    exempt = np.array([why is not None for why in excused], dtype=np.bool_)
 
     # measure, link, detect
     if progress:
@@ -129,15 +133,19 @@ def detect(
     judgement = judge(
         table.profiles,
         records,
-        np.array([why is not None for why in excused], dtype=np.bool_),
+        exempt,
         tuple(family.name for family in read.families),
         tuple(family.name for family in read.families if family.kind == "tactic"),
-        config.detection,
+        travelling.own_part(config.detection, shared),
         known.table.profiles if known else None,
     )
 
+    judgement, ruled = travelling.apply(
+        shared, judgement, table.profiles, exempt, config.detection.fdr
+    )
+
     # report
-    narrator = Narrator(table.account_ids, table.profiles, judgement, rules, excused)
+    narrator = Narrator(table.account_ids, table.profiles, judgement, rules, excused, ruled)
     rows, found, campaigns = narrator.accounts_table(), narrator.accounts(), narrator.campaigns()
     summary = _summary(read, judgement, records, config)
     seconds = time.monotonic() - started

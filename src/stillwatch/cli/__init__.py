@@ -8,6 +8,7 @@ from stillwatch.cli.evaluate import evaluate
 from stillwatch.cli.explain import explain
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
+from stillwatch.cli.rules import rules
 from stillwatch.cli.simulate import simulate
 
 app = typer.Typer(
@@ -27,3 +28,4 @@ app.command()(explain)
 app.command()(simulate)
 app.command()(evaluate)
 app.add_typer(correlate, name="correlate")
+app.add_typer(rules, name="rules")
