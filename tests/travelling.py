@@ -32,7 +32,7 @@ def content(**changes: Any) -> dict[str, Any]:
                     [asked(1), f"{asked(2)} {HARNESS}"],
                 ],
             },
-            "measured": {"accounts": 5000, "upper": 0.001, "on": "2026-11-01"},
+            "measured": {"accounts": 5000, "upper": 0.001, "day": "2026-11-01"},
             "expires": "2099-01-01",
         },
     }

@@ -143,11 +143,11 @@ SCHEMA: Mapping[str, Any] = {
                 "measured": {
                     "type": "object",
                     "additionalProperties": False,
-                    "required": ["accounts", "upper", "on"],
+                    "required": ["accounts", "upper", "day"],
                     "properties": {
                         "accounts": {"type": "integer", "minimum": 1},
                         "upper": _RATE,
-                        "on": _DAY,
+                        "day": _DAY,
                     },
                 },
                 "expires": _DAY,
@@ -177,7 +177,7 @@ class Measured:
     accounts: int
     upper: float
     """Upper 95 % limit of the share of benign accounts that match."""
-    on: date
+    day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +364,7 @@ def _test(key: str, value: Any, where: str) -> Test:
 def _measured(data: Mapping[str, Any] | None, where: str) -> Measured | None:
     if data is None:
         return None
-    return Measured(data["accounts"], float(data["upper"]), _day(data["on"], where))
+    return Measured(data["accounts"], float(data["upper"]), _day(data["day"], where))
 
 
 def _day(text: str, where: str) -> date:

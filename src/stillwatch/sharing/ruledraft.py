@@ -82,7 +82,7 @@ def draft_rule(
     }
     if measured is not None:
         accounts, upper = measured
-        ours["measured"] = {"accounts": accounts, "upper": upper, "on": today.isoformat()}
+        ours["measured"] = {"accounts": accounts, "upper": upper, "day": today.isoformat()}
     rule = {
         "title": title,
         "id": str(uuid.uuid4()),

@@ -36,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rules")
     (folder / "settings.toml").write_text('[rules]\nenabled = "in-use"\n')
     ours = content()["stillwatch"] | {
-        "measured": {"accounts": 9000, "upper": 0.0003, "on": "2026-11-01"}
+        "measured": {"accounts": 9000, "upper": 0.0003, "day": "2026-11-01"}
     }
     (folder / "rule.yaml").write_text(text(stillwatch=ours))
     _log(folder / "benign.parquet", 0, 1600)

@@ -31,7 +31,7 @@ def test_identity_is_the_content() -> None:
     assert parse_rule(yaml.safe_dump(reordered)).digest == rule.digest
     assert parse_rule(text(status="stable", date="2026-12-01")).digest == rule.digest
     measured = content()["stillwatch"] | {
-        "measured": {"accounts": 9, "upper": 0.3, "on": "2026-12-01"}
+        "measured": {"accounts": 9, "upper": 0.3, "day": "2026-12-01"}
     }
     assert parse_rule(text(stillwatch=measured)).digest == rule.digest
     assert parse_rule(text(title="Another name")).digest != rule.digest
