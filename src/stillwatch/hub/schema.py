@@ -46,6 +46,16 @@ tokens = Table(
     Column("revoked", BigInteger),
 )
 
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", Text, primary_key=True),  # identity--UUID
+    Column("member", ForeignKey("members.id"), nullable=False, index=True),
+    Column("open", Boolean, nullable=False),  # false: a pseudonym, whose holder nobody is told
+    Column("state", Text, nullable=False),  # active, suspended, ended
+    Column("since", BigInteger, nullable=False),
+)
+
 keys = Table(
     "keys",
     metadata,
@@ -54,7 +64,8 @@ keys = Table(
     Column("identity", Text, nullable=False),  # the member's, or a pseudonym's
     Column("public", LargeBinary, nullable=False),
     Column("stated", BigInteger, nullable=False),
-    Column("ended", BigInteger),  # rotated, revoked, or its member suspended
+    Column("ended", BigInteger),  # rotated or ended for good; a suspension is its member's
+    Column("compromised", BigInteger),  # others may have signed with it since
 )
 
 groups = Table(
@@ -170,11 +181,89 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),  # collection, object, member or token label
     Column("count", BigInteger, nullable=False),
+    Column("chain", LargeBinary, nullable=False),  # SHA-256 over the row before and this one
+)
+
+standing = Table(
+    "standing",
+    metadata,
+    Column("collection", ForeignKey("collections.id"), primary_key=True),
+    Column("stix_id", Text, primary_key=True),
+    Column("object", ForeignKey("objects.seq"), nullable=False),  # newest version
+    Column("audience", ForeignKey("audiences.id"), nullable=False),  # of that version
+    Column("member", ForeignKey("members.id"), nullable=False, index=True),  # publisher
+    Column("identity", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("stated", BigInteger, nullable=False),  # date_added of the first version
+    Column("added", BigInteger, nullable=False),  # date_added of the newest
+    Column("until", BigInteger, nullable=False),
+    Column("revoked", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("confirm", Integer, nullable=False),
+    Column("agree", Integer, nullable=False),
+    Column("dispute", Integer, nullable=False),
+    Column("refute", Integer, nullable=False),
+    Column("changed", BigInteger, nullable=False, unique=True),  # strictly increasing
+)
+Index("standing_until", standing.c.state, standing.c.until)
+
+voices = Table(
+    "voices",
+    metadata,
+    Column("collection", ForeignKey("collections.id"), primary_key=True),
+    Column("stix_id", Text, primary_key=True),  # of the opinion or sighting
+    Column("claim", Text, nullable=False),  # stix_id of what it judges
+    Column("member", ForeignKey("members.id"), nullable=False, index=True),
+    Column("identity", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("says", Text, nullable=False),  # confirm, agree, dispute, refute, nothing
+    Column("leaf", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("live", Boolean, nullable=False),  # neither revoked nor expired
+)
+Index("voices_by_claim", voices.c.collection, voices.c.claim)
+Index("voices_until", voices.c.live, voices.c.until)
+
+appeals = Table(
+    "appeals",
+    metadata,
+    Column("id", Text, primary_key=True),  # UUID
+    Column("collection", ForeignKey("collections.id"), nullable=False),
+    Column("stix_id", Text, nullable=False),  # claim
+    Column("member", ForeignKey("members.id"), nullable=False, index=True),  # who opened it
+    Column("reason", Text, nullable=False),
+    Column("opened", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # open, upheld, rejected, withdrawn
+    Column("decided", BigInteger),
+    Column("decider", Text),  # publisher, operator, timeout, appellant
+)
+Index("appeals_by_claim", appeals.c.collection, appeals.c.stix_id)
+Index("appeals_due", appeals.c.state, appeals.c.due)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("member", ForeignKey("members.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),  # reads, writes, appeals
+    Column("day", BigInteger, nullable=False),  # days since 1970; never goes back
+    Column("used", BigInteger, nullable=False),
+)
+
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("member", ForeignKey("members.id"), primary_key=True),
+    Column("name", Text, primary_key=True),  # tier, or a quota
+    Column("value", Text, nullable=False),
 )
 
 meta = Table(
     "meta",
     metadata,
-    Column("name", Text, primary_key=True),  # origin, rights (a revision), log_key_id
+    Column(
+        "name", Text, primary_key=True
+    ),  # origin, rights (a revision), log_key_id, audit, standing
     Column("value", Text, nullable=False),
 )
