@@ -7,6 +7,7 @@ the holder. Changes of one member's keys follow one another (its row is locked),
 rotations at once one wins and the other is told that the key has changed.
 """
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,15 +15,20 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, insert, select, update
 
 from stillwatch.crypto import statements
+from stillwatch.crypto.canonical import canonical
 from stillwatch.crypto.keys import from_jwk, key_id, to_jwk
+from stillwatch.crypto.records import SECRET_BYTES, key_record
 from stillwatch.domain.claim import KeyId, StixId
 from stillwatch.errors import NotTrusted
 from stillwatch.hub import members as hub_members
 from stillwatch.hub.clock import instant, maybe
+from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.members import Member
+from stillwatch.hub.meta import STANDING, locked
 from stillwatch.hub.quotas import limit, pseudonyms
 from stillwatch.hub.refusals import Conflict, Forbidden, Malformed, Missing, QuotaSpent
-from stillwatch.hub.schema import identities, keys, members
+from stillwatch.hub.schema import audiences, identities, keys, members
+from stillwatch.hub.transparency import log as transparency
 from stillwatch.intel.objects import parse_time
 
 Log = Callable[[Connection, Sequence[dict[str, Any]]], None]
@@ -69,6 +75,7 @@ def apply(
     changed, ``QuotaSpent`` for a pseudonym too many.
     """
     action = _checked(statement, now)
+    locked(connection, *STANDING)
     connection.execute(select(members.c.id).where(members.c.id == member.id).with_for_update())
     if action == "add":
         _enrol(connection, member, statement, pseudonym=pseudonym, now=now)
@@ -93,6 +100,19 @@ def apply(
     log(connection, [statement])
     hub_members.raise_rights(connection)
     return _listed(connection, kid)
+
+
+def into(signer: LogSigner) -> Log:
+    """How key statements get into a log: shown to every member, signed in the transaction."""
+
+    def log(connection: Connection, said: Sequence[dict[str, Any]]) -> None:
+        audience = _everyone(connection)
+        rows = [
+            transparency.Row(key_record(one), audience, statement=canonical(one)) for one in said
+        ]
+        transparency.append(connection, rows, signer)
+
+    return log
 
 
 def identity_state(connection: Connection, identity: str, state: str) -> None:
@@ -256,6 +276,17 @@ def _public(statement: Any) -> bytes:
         return from_jwk(statement["key"])
     except Exception as error:
         raise Malformed(f"member key of the statement: {error}") from error
+
+
+def _everyone(connection: Connection) -> int:
+    """The audience of key statements."""
+    found = connection.scalar(select(audiences.c.id).where(audiences.c.collection.is_(None)))
+    if found is not None:
+        return int(found)
+    row = {"rule": '"everyone"', "secret": secrets.token_bytes(SECRET_BYTES)}
+    made = connection.execute(insert(audiences).values(row)).inserted_primary_key
+    assert made is not None
+    return int(made[0])
 
 
 def _directory() -> Any:

@@ -189,11 +189,10 @@ def _against(collection: str, claim: str) -> ColumnElement[bool]:
     return (appeals.c.collection == collection) & (appeals.c.stix_id == claim)
 
 
-def _claim(connection: Connection, collection: str, claim: str) -> Row[Any] | None:
+def _claim(connection: Connection, collection: str, claim: str) -> Any:
     both = (standing.c.collection == collection) & (standing.c.stix_id == claim)
     statement = select(standing.c.member, standing.c.state).where(both)
-    found: Row[Any] | None = connection.execute(statement).first()
-    return found
+    return connection.execute(statement).first()
 
 
 def _bounded(connection: Connection, member: Member, collection: str, claim: str) -> None:

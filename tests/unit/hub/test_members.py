@@ -1,19 +1,8 @@
 import pytest
-from sqlalchemy import create_engine
 
 from stillwatch.errors import InputError
 from stillwatch.hub import members
 from stillwatch.hub.members import Role, State
-from stillwatch.hub.schema import metadata
-
-
-@pytest.fixture
-def connection():
-    engine = create_engine("sqlite://")
-    metadata.create_all(engine)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
 
 
 def test_a_member_is_found_again(connection):
