@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -106,7 +108,10 @@ def command_paths() -> list[tuple[str, ...]]:
 
 
 def _paths(command: Any, words: tuple[str, ...]) -> list[tuple[str, ...]]:
-    inner = getattr(command, "commands", {})
+    if not isinstance(command, TyperGroup):
+        return [words]
+    context = typer.Context(command)
+    inner = {name: command.get_command(context, name) for name in command.list_commands(context)}
     return [words, *(p for name, c in inner.items() for p in _paths(c, (*words, name)))]
 
 

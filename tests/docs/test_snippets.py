@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -46,10 +48,13 @@ OURS = [command for command in COMMANDS if command.words[0] == "stillwatch"]
 def _parse(words: list[str]) -> None:
     """Parse as the program would, without running; raises for what does not exist."""
     command = get_command(app)
-    while words and hasattr(command, "commands"):
-        if words[0] not in command.commands and command.name == "correlate":
+    while words and isinstance(command, TyperGroup):
+        context = typer.Context(command)
+        if command.name == "correlate" and not command.get_command(context, words[0]):
             words = ["run", *words]  # which may be left out
-        command = command.commands[words[0]]
+        command = command.get_command(context, words[0])
+        if command is None:
+            raise KeyError(words[0])
         words = words[1:]
     if "--help" not in words:
         command.make_context("snippet", list(words))

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, uint64
 
-from stillwatch.campaigns.lookup import filter_of, first_place
+from stillwatch.campaigns.lookup import place_of, table_of
 from stillwatch.campaigns.streams import Ints, Streams
 from stillwatch.profiles.estimators import sampled
-from stillwatch.profiles.fields import SAMPLE, SKETCH
+from stillwatch.profiles.fields import NO_SHINGLE, SAMPLE, SKETCH
 from stillwatch.profiles.merge import Profiles
-from stillwatch.profiles.recurrence import first_of, size
+from stillwatch.profiles.recurrence import first_of, lowest, size
 
 _HELD = 2  # phrases of a scaffold that a request holds
 _PROMPTS = 2  # different prompts that an account carries it by
@@ -43,12 +43,14 @@ def carried(
     """
     samples = profiles["sample_shingles"]
     sizes = np.where(usable, sampled(profiles), 0)
-    bits = filter_of(keys)
+    told = (labels >= 0).any(axis=0)
+    keys, labels = keys[told], np.ascontiguousarray(labels[:, told])
+    table = table_of(keys)
 
     def block(start: int) -> tuple[npt.NDArray[np.generic], ...]:
         part = slice(start, start + _BLOCK)
         prompts = np.ascontiguousarray(profiles["sample_prompt"][part])
-        owner, *found = _carry(samples[part], prompts, sizes[part], bits, keys, labels)
+        owner, *found = _carry(samples[part], prompts, sizes[part], table, labels)
         return owner + start, *found
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -75,37 +77,55 @@ def _longer(array):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _hits(i, shingles, n_events, bits, keys, labels, holders, last, hit):  # type: ignore[no-untyped-def]
+def _hits(i, shingles, n_events, table, labels, holders, last, holding, hit):  # type: ignore[no-untyped-def]
     """Phrases of scaffolds that the requests of account ``i`` carry, into ``hit``; their number.
 
-    Counts the account among the ``holders`` of each phrase; ``last`` is who was counted last.
+    A hit is scaffold, place of the phrase and level in one number; ``holding`` gets the requests
+    that hold the phrase, by level and place. Counts the account among the ``holders`` of each
+    phrase; ``last`` is who was counted last.
     """
+    levels, phrases = labels.shape
     place = np.empty(SKETCH, np.int64)
     hits = 0
     for e in range(n_events):
         n = 0
         for s in range(SKETCH):
-            at = first_place(bits, keys, shingles[e, s])
-            if at < keys.size:
+            if shingles[e, s] == NO_SHINGLE:
+                break
+            at = place_of(table, shingles[e, s])
+            if at >= 0:
                 place[n] = at
                 n += 1
                 holders[at] += last[at] != i
                 last[at] = i
         if n < _HELD:
             continue
-        for level in range(labels.shape[0]):
+        for level in range(levels):
             for a in range(n):
                 label, held = labels[level, place[a]], 0
                 for b in range(n if label >= 0 else 0):
                     held += labels[level, place[b]] == label
-                if held >= _HELD:
-                    hit[hits] = (label * keys.size + place[a]) * SAMPLE + e
+                if held < _HELD:
+                    continue
+                if not holding[level, place[a]]:
+                    hit[hits] = (label * phrases + place[a]) * levels + level
                     hits += 1
+                holding[level, place[a]] |= uint64(1) << uint64(e)
     return hits
 
 
 @njit(nogil=True, cache=True)
-def _carry(shingles, prompts, sizes, bits, keys, labels):  # type: ignore[no-untyped-def]
+def _different(events, first):  # type: ignore[no-untyped-def]
+    """The first events with the prompts of a set of ``events``."""
+    found = uint64(0)
+    while events:
+        found |= uint64(1) << uint64(first[lowest(events)])
+        events &= events - uint64(1)
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _carry(shingles, prompts, sizes, table, labels):  # type: ignore[no-untyped-def]
     """Streams as arrays: owner, scaffold, events, slots, sizes of skeletons, places, shares, holders.
 
     Places and shares are those of the skeletons' keys, ``holders`` those of each key.
@@ -114,25 +134,25 @@ def _carry(shingles, prompts, sizes, bits, keys, labels):  # type: ignore[no-unt
     events, key_counts = np.empty(1024, np.int64), np.empty(1024, np.int64)
     slots = np.empty(8192, np.int64)
     places, shares = np.empty(8192, np.int64), np.empty(8192)
-    holders, last = np.zeros(keys.size, np.int64), np.full(keys.size, -1, np.int64)
+    levels, phrases = labels.shape
+    holders, last = np.zeros(phrases, np.int64), np.full(phrases, -1, np.int64)
+    holding = np.zeros((levels, phrases), np.uint64)
     first = np.empty(SAMPLE, np.int64)
-    most = labels.shape[0] * SAMPLE * SKETCH
-    hit = np.empty(most, np.int64)  # scaffold, place of the phrase and slot in one number
+    hit = np.empty(levels * SAMPLE * SKETCH, np.int64)
     stream = slot = key = 0
     for i in range(sizes.size):
         first_of(prompts[i], sizes[i], first)
-        hits = _hits(i, shingles[i], sizes[i], bits, keys, labels, holders, last, hit)
+        hits = _hits(i, shingles[i], sizes[i], table, labels, holders, last, holding, hit)
         ordered = np.sort(hit[:hits])
         start = 0
         while start < hits:
-            label = ordered[start] // (keys.size * SAMPLE)
-            stop, inside, different = start, uint64(0), uint64(0)
-            while stop < hits and ordered[stop] // (keys.size * SAMPLE) == label:
-                e = ordered[stop] % SAMPLE
-                inside |= uint64(1) << uint64(e)
-                different |= uint64(1) << uint64(first[e])
+            label, level = ordered[start] // (phrases * levels), ordered[start] % levels
+            stop, inside = start, uint64(0)
+            while stop < hits and ordered[stop] // (phrases * levels) == label:
+                inside |= holding[level, ordered[stop] // levels % phrases]
                 stop += 1
-            if size(different) >= _PROMPTS:
+            different = size(_different(inside, first))
+            if different >= _PROMPTS:
                 if stream == owner.size:
                     owner, scaffold = _longer(owner), _longer(scaffold)
                     events, key_counts = _longer(events), _longer(key_counts)
@@ -141,21 +161,19 @@ def _carry(shingles, prompts, sizes, bits, keys, labels):  # type: ignore[no-unt
                 while key + stop - start > places.size:
                     places, shares = _longer(places), _longer(shares)
                 owner[stream], scaffold[stream], events[stream] = i, label, size(inside)
-                for e in range(sizes[i]):
-                    if (inside >> uint64(e)) & uint64(1):
-                        slots[slot] = e
-                        slot += 1
-                began, at = key, start
-                while at < stop:
-                    phrase = ordered[at] // SAMPLE
-                    holding = uint64(0)
-                    while at < stop and ordered[at] // SAMPLE == phrase:
-                        holding |= uint64(1) << uint64(first[ordered[at] % SAMPLE])
-                        at += 1
-                    places[key], shares[key] = phrase % keys.size, size(holding) / size(different)
+                while inside:
+                    slots[slot] = lowest(inside)
+                    slot += 1
+                    inside &= inside - uint64(1)
+                for at in range(start, stop):
+                    place = ordered[at] // levels % phrases
+                    held = size(_different(holding[level, place], first))
+                    places[key], shares[key] = place, held / different
                     key += 1
-                key_counts[stream] = key - began
+                key_counts[stream] = stop - start
                 stream += 1
+            for at in range(start, stop):
+                holding[level, ordered[at] // levels % phrases] = 0
             start = stop
     return (
         owner[:stream], scaffold[:stream], events[:stream], slots[:slot], key_counts[:stream],

@@ -33,7 +33,6 @@ from stillwatch.campaigns.facets import (
     wording,
 )
 from stillwatch.campaigns.streams import Ints, Streams
-from stillwatch.profiles.estimators import sampled
 from stillwatch.profiles.fields import SAMPLE
 from stillwatch.profiles.merge import Profiles
 
@@ -155,19 +154,16 @@ def agreement(streams: Streams, groups: list[Ints]) -> list[Ints]:
 
 def cohesion(profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int) -> Floats:
     """Facets of each group of streams, shape (len(groups), len(FACETS)); NaN where not observed."""
-    sizes = sampled(profiles)
 
     def part(first: int) -> Floats:
-        return _figures(profiles, streams, sizes, groups[first : first + _GROUPS], tactic_mask)
+        return _figures(profiles, streams, groups[first : first + _GROUPS], tactic_mask)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = list(pool.map(part, range(0, len(groups), _GROUPS)))
     return np.concatenate([np.empty((0, len(FACETS))), *parts])
 
 
-def _figures(
-    profiles: Profiles, streams: Streams, sizes: Ints, groups: list[Ints], tactic_mask: int
-) -> Floats:
+def _figures(profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int) -> Floats:
     found = cores(profiles, streams, groups)
     starts, account = found.starts, found.account
 
@@ -201,7 +197,7 @@ def _figures(
         np.where(mean(systems != 0) > 0, unity(systems), np.nan),
         turns(times, of("sample_key"), account, starts),
         mean(np.bitwise_count(families & np.uint64(tactic_mask))),
-        -variation(found.row, account, starts, sizes, profiles["events"]),
+        -variation(found.row, account, starts, profiles["sample_key"], profiles["events"]),
         mean(np.log1p(words)),
         mean(np.log1p(np.maximum(answers, 0))) / answered,
     )

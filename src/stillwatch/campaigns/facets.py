@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, uint64
 
 from stillwatch.campaigns.streams import occurrences
-from stillwatch.profiles.fields import NO_SHINGLE
+from stillwatch.profiles.fields import EMPTY, NO_SHINGLE
 from stillwatch.profiles.hashing import mix64
 
 COMMON = 0.3  # share of a group's streams from which a shingle is common
@@ -108,14 +108,19 @@ def _in_time(times, ties):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def variation(row, account, starts, sizes, events):  # type: ignore[no-untyped-def]
-    """Coefficient of variation of the accounts' scaffolded volume, scaled up from the samples."""
+def variation(row, account, starts, sampled, events):  # type: ignore[no-untyped-def]
+    """Coefficient of variation of the accounts' scaffolded volume, scaled up from the samples.
+
+    ``sampled`` are the keys of every profile's sample.
+    """
     out = np.empty(starts.size - 1)
     for g in range(out.size):
         begin, stop = starts[g], starts[g + 1]
         volume = np.zeros(account[stop - 1] + 1)
         for i in range(begin, stop):
-            volume[account[i]] += events[row[i]] / sizes[row[i]]
+            if i == begin or row[i] != row[i - 1]:
+                each = events[row[i]] / (sampled[row[i]] != EMPTY).sum()
+            volume[account[i]] += each
         out[g] = volume.std() / volume.mean()
     return out
 

@@ -24,6 +24,8 @@ _FEWEST = 4  # accounts that hold a phrase
 _HUB = 500  # a phrase that more accounts hold is everyday language
 _TOGETHER = 3  # accounts that hold both of two phrases
 _ALIKE = 0.5  # likeness below which a pair is not worth keeping: no level of clustering looks lower
+_HALF = 32
+_LOWER = (1 << _HALF) - 1
 _BLOCK = 1 << 11  # phrases compared at a time by one thread; bounds temporary memory
 
 
@@ -43,19 +45,12 @@ def phrases_of(streams: Streams, usable: npt.NDArray[np.bool_]) -> Phrases:
     """The phrases of the ``usable`` accounts' streams, and which are alike."""
     owner = np.repeat(streams.owner, np.diff(streams.key_starts))
     chosen = usable[owner]
-    owner, shingle = owner[chosen], streams.keys[chosen]
-    keys, number = np.unique(shingle, return_inverse=True)
-    pairs = np.unique(owner * keys.size + number)  # two streams of an account may share a shingle
-    owner, number = pairs // max(keys.size, 1), pairs % max(keys.size, 1)
-    holders = np.bincount(number, minlength=keys.size)
-    kept = (holders >= _FEWEST) & (holders <= _HUB)
-    owner, number = owner[kept[number]], (np.cumsum(kept) - 1)[number[kept[number]]]
-    keys, holders = keys[kept], holders[kept]
-
-    starts = np.searchsorted(owner, np.arange(usable.size + 1))
-    by_phrase = np.argsort(number, kind="stable")
-    account = owner[by_phrase]
-    openings = np.searchsorted(number[by_phrase], np.arange(keys.size + 1))
+    keys, openings, account = _holders(streams.keys[chosen], owner[chosen])
+    holders = np.diff(openings)
+    number = np.repeat(np.arange(keys.size), holders)
+    held = np.sort(account << _HALF | number)  # by account
+    starts = np.searchsorted(held >> _HALF, np.arange(usable.size + 1))
+    number = held & _LOWER
 
     def block(start: int) -> tuple[npt.NDArray[np.generic], ...]:
         stop = min(start + _BLOCK, keys.size)
@@ -65,6 +60,29 @@ def phrases_of(streams: Streams, usable: npt.NDArray[np.bool_]) -> Phrases:
         found = list(pool.map(block, range(0, keys.size, _BLOCK))) or [block(0)]
     left, right, likeness = (np.concatenate(part) for part in zip(*found, strict=True))
     return Phrases(keys, left, right, likeness)
+
+
+def _holders(
+    shingle: npt.NDArray[np.uint32], owner: Ints
+) -> tuple[npt.NDArray[np.uint32], Ints, Ints]:
+    """Shingles that neither few nor many accounts hold, where the holders of each begin, and these.
+
+    Pairs of shingle and holder are one number each, because nothing is faster than sorting numbers.
+    """
+    pairs = np.sort(shingle.astype(np.uint64) << np.uint64(_HALF) | owner.astype(np.uint64))
+    pairs = pairs[_changes(pairs)]  # two streams of an account may share a shingle
+    said = pairs >> np.uint64(_HALF)
+    first = np.flatnonzero(_changes(said))
+    holders = np.diff(first, append=said.size)
+    kept = (holders >= _FEWEST) & (holders <= _HUB)
+    account = (pairs[np.repeat(kept, holders)] & np.uint64(_LOWER)).astype(np.int64)
+    openings = np.concatenate([[0], np.cumsum(holders[kept])])
+    return said[first[kept]].astype(np.uint32), openings, account
+
+
+def _changes(ordered: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Where another number than the one before stands."""
+    return np.concatenate([np.ones(ordered[:1].size, np.bool_), ordered[1:] != ordered[:-1]])
 
 
 @njit(nogil=True, cache=True)

@@ -1,31 +1,58 @@
 """The command line: one file per command, each parses, calls one function, prints."""
 
-import typer
+from importlib import import_module
+from typing import Any
 
-from stillwatch.cli.correlate import correlate
+import typer
+from typer.core import TyperGroup
+
 from stillwatch.cli.detect import detect
-from stillwatch.cli.evaluate import evaluate
 from stillwatch.cli.explain import explain
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
-from stillwatch.cli.rules import rules
-from stillwatch.cli.simulate import simulate
+
+_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules")
+
+
+class OnDemand(TyperGroup):
+    """Loads some commands only when they are asked for: their libraries take half a second."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of all commands."""
+        for name in _ON_DEMAND:
+            self._load(name)
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, or None."""
+        if cmd_name in _ON_DEMAND:
+            self._load(cmd_name)
+        elif cmd_name not in self.commands:
+            self.list_commands(ctx)  # so that all are there to be suggested
+        return super().get_command(ctx, cmd_name)
+
+    def _load(self, name: str) -> None:
+        if name in self.commands:
+            return
+        command, part = getattr(import_module(f"stillwatch.cli.{name}"), name), typer.Typer()
+        if isinstance(command, typer.Typer):
+            part.add_typer(command, name=name)
+        else:
+            part.command()(command)
+        self.add_command(typer.main.get_group(part).commands[name])
+
 
 app = typer.Typer(
     name="stillwatch",
     help="Find adversarial distillation in your own request logs.",
+    cls=OnDemand,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-logs = typer.Typer(help="Look at log files before anything is detected.", no_args_is_help=True)
-app.add_typer(logs, name="logs")
-logs.command()(check)
-
 app.command()(detect)
 app.command()(profile)
 app.command()(explain)
-app.command()(simulate)
-app.command()(evaluate)
-app.add_typer(correlate, name="correlate")
-app.add_typer(rules, name="rules")
+logs = typer.Typer(help="Look at log files before anything is detected.", no_args_is_help=True)
+app.add_typer(logs, name="logs")
+logs.command()(check)

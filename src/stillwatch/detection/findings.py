@@ -152,7 +152,7 @@ class Narrator:
             reasons=reasons,
             exemplars=of_campaign(self.profiles, *streams.events(campaigns.streams[number])),
             innocent=innocent,
-            activity=_activity(profile),
+            activity=_activity(profile, self.profiles["by_hour"][members]),
         )
 
     @cached_property
@@ -263,12 +263,15 @@ def campaign_id(number: int) -> str:
     return f"C{number + 1:04d}"
 
 
-def _activity(profile: np.void) -> tuple[int, ...]:
-    """Requests per day from the first to the last day, at most three weeks (then they wrap)."""
+def _activity(profile: np.void, by_hour: npt.NDArray[np.uint16]) -> tuple[int, ...]:
+    """Requests per day from the first to the last day, at most three weeks (then they wrap).
+
+    ``by_hour`` are the members' own counts: those of the merged profile may have met their cap.
+    """
     first, last = int(profile["first_seen"]) // _HOUR, int(profile["last_seen"]) // _HOUR
     days = range(first // 24, min(last // 24, first // 24 + HOURS // 24 - 1) + 1)
-    hours = profile["by_hour"]
-    return tuple(int(sum(hours[(day * 24 + h) % HOURS] for h in range(24))) for day in days)
+    daily = by_hour.sum(axis=0, dtype=np.int64).reshape(-1, 24).sum(axis=1)
+    return tuple(int(daily[day % daily.size]) for day in days)
 
 
 def _instant(micros: np.int64) -> datetime:

@@ -24,7 +24,7 @@ import pyarrow as pa
 from numba import njit
 from scipy.special import betaincinv
 
-from stillwatch.campaigns.lookup import filter_of, first_place
+from stillwatch.campaigns.lookup import place_of, table_of
 from stillwatch.detection.calibration import benjamini_hochberg
 from stillwatch.detection.judge import DetectionOptions, Judgement
 from stillwatch.domain.finding import Reason
@@ -262,7 +262,7 @@ def _says(test: Test) -> Callable[[Profiles], Bools]:
             )
 
     def held(keys: npt.NDArray[np.uint32], block: Profiles, least: int) -> Bools:
-        return np.asarray(_counts(block["sample_shingles"], filter_of(keys), keys) >= least)
+        return np.asarray(_counts(block["sample_shingles"], table_of(keys)) >= least)
 
     together = np.unique(np.concatenate(parts))
     if test.operator == "contains":
@@ -286,13 +286,13 @@ def _in_families(test: Test, families: Sequence[str]) -> Callable[[Profiles], Bo
 
 
 @njit(nogil=True, cache=True)
-def _counts(shingles, bits, keys):  # type: ignore[no-untyped-def]
-    """How many of the ``keys`` each request's sketch holds, shape (p, SAMPLE)."""
+def _counts(shingles, table):  # type: ignore[no-untyped-def]
+    """How many keys of the ``table`` each request's sketch holds, shape (p, SAMPLE)."""
     out = np.zeros((shingles.shape[0], SAMPLE), np.uint8)
     for i in range(shingles.shape[0]):
         for e in range(SAMPLE):
             for s in range(SKETCH):
-                out[i, e] += first_place(bits, keys, shingles[i, e, s]) < keys.size
+                out[i, e] += place_of(table, shingles[i, e, s]) >= 0
     return out
 
 

@@ -8,14 +8,16 @@ Rules
 
 Merge rules
     sum     element-wise addition
+    capped  element-wise addition that stops at the largest number of the type
     min     element-wise minimum
     max     element-wise maximum (HyperLogLog registers)
     sample  keeps the entries with the smallest keys; equal keys are the same event
+    keys    keeps the smallest keys
     tally   keeps the entries with the smallest keys; equal keys add their counts. A key among
             the k smallest of a union is among the k smallest of every part that holds it, so
             the counts of the surviving keys are exact.
 
->>> PROFILE.itemsize < 14_000
+>>> PROFILE.itemsize < 12_300
 True
 """
 
@@ -24,10 +26,10 @@ from typing import Literal
 
 import numpy as np
 
-VERSION = 4
+VERSION = 5
 """Raised whenever a field changes; stored profiles of another version are refused."""
 
-Merge = Literal["sum", "min", "max", "sample", "tally"]
+Merge = Literal["sum", "capped", "min", "max", "keys", "sample", "tally"]
 
 HOURS = 504
 """Three weeks of hours; longer logs wrap. A multiple of 168, so the hour of week survives."""
@@ -37,7 +39,7 @@ traffic leaves about six of them, enough to find its scaffold."""
 SKETCH = 16
 """Shingle hashes kept per sampled event."""
 EXEMPLARS = 3
-EXEMPLAR_BYTES = 358
+EXEMPLAR_BYTES = 354
 LONG_PROMPT = 12
 """Words from which equal prompts of two accounts are no accident ("hi" is shared by all)."""
 FEATURES = 128
@@ -73,23 +75,21 @@ KEYS: tuple[tuple[str, int], ...] = (
     ("prompts", 32),  # long ones only, see LONG_PROMPT
     ("addresses", 8),
     ("networks", 8),
-    ("asns", 4),
     ("tls", 4),
     ("agents", 4),
     ("systems", 4),
 )
-"""Tallies of hashed keys: name and number of slots."""
+"""Sets of hashed keys: name and number of slots."""
 
 DISTINCT: tuple[tuple[str, int], ...] = (
-    ("prompts", 128),
     ("conversations", 64),
-    ("addresses", 64),
     ("networks", 64),
-    ("end_users", 64),
 )
 """HyperLogLog counters: name and number of registers."""
 
 MODELS = 8
+HOURLY = (1 << 16) - 1
+"""Most requests of an hour that are counted, see ``by_hour``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,6 @@ class Field:
     shape: tuple[int, ...]
     merge: Merge
     meaning: str
-    group: str = ""
-    """Fields of one keyed group are merged together; the group's key field is ``<group>_key``."""
 
 
 def _scalars() -> tuple[Field, ...]:
@@ -121,11 +119,9 @@ def _scalars() -> tuple[Field, ...]:
 
 def _vectors() -> tuple[Field, ...]:
     return (
-        Field("long_prompts", "u4", (), "sum", f"prompts of at least {LONG_PROMPT} words"),
         Field("observed", "u4", (len(OBSERVED),), "sum", "events in which a column was present"),
         Field("marks", "u4", (len(MARKS),), "sum", "events that carry a mark"),
-        Field("by_hour", "u4", (HOURS,), "sum", "requests by hour since 1970, modulo 504"),
-        Field("words_hist", "u4", (BINS,), "sum", "prompt length in words"),
+        Field("by_hour", "u2", (HOURS,), "capped", "requests by hour since 1970, modulo 504"),
         Field("output_hist", "u4", (BINS,), "sum", "output tokens"),
         Field("scripts", "u4", (SCRIPTS,), "sum", "prompts by dominant script"),
         Field("families", "u4", (FAMILIES,), "sum", "prompts in which a phrase family occurs"),
@@ -136,39 +132,30 @@ def _vectors() -> tuple[Field, ...]:
 
 
 def _keyed() -> tuple[Field, ...]:
-    tallies = tuple(
-        field
-        for name, k in KEYS
-        for field in (
-            Field(f"{name}_key", "u8", (k,), "tally", f"hashed {name}, smallest first", name),
-            Field(f"{name}_count", "u4", (k,), "tally", f"requests of each of {name}", name),
-        )
-    )
     return (
-        *tallies,
-        Field("models_key", "u8", (MODELS,), "tally", "hashed model names", "models"),
-        Field("models_count", "u4", (MODELS,), "tally", "requests to each model", "models"),
-        Field("models_first", "i8", (MODELS,), "tally", "first request to each model", "models"),
-        Field("sample_key", "u8", (SAMPLE,), "sample", "event hash, smallest first", "sample"),
-        Field("sample_time", "i8", (SAMPLE,), "sample", "microseconds since 1970", "sample"),
-        Field("sample_families", "u8", (SAMPLE,), "sample", "phrase family bits", "sample"),
-        Field("sample_prompt", "u4", (SAMPLE,), "sample", "prompt hash", "sample"),
-        Field("sample_template", "u4", (SAMPLE,), "sample", "opening hash", "sample"),
-        Field("sample_closing", "u4", (SAMPLE,), "sample", "closing hash", "sample"),
-        Field("sample_words", "i4", (SAMPLE,), "sample", "words", "sample"),
-        Field("sample_output", "i4", (SAMPLE,), "sample", "output tokens, -1 unknown", "sample"),
-        Field("sample_topic", "u2", (SAMPLE,), "sample", "fine topic code", "sample"),
-        Field("sample_style", "u4", (SAMPLE,), "sample", "hash of the settings", "sample"),
-        Field("sample_system", "u4", (SAMPLE,), "sample", "hash of the system prompt", "sample"),
-        Field("sample_shingles", "u4", (SAMPLE, SKETCH), "sample", "MinHash sketch", "sample"),
-        Field("exemplar_size", "u2", (EXEMPLARS,), "sample", "bytes of text kept", "sample"),
+        *(Field(f"{n}_key", "u8", (k,), "keys", f"hashed {n}, smallest first") for n, k in KEYS),
+        Field("models_key", "u8", (MODELS,), "tally", "hashed model names"),
+        Field("models_count", "u4", (MODELS,), "tally", "requests to each model"),
+        Field("models_first", "i8", (MODELS,), "tally", "first request to each model"),
+        Field("sample_key", "u8", (SAMPLE,), "sample", "event hash, smallest first"),
+        Field("sample_time", "i8", (SAMPLE,), "sample", "microseconds since 1970"),
+        Field("sample_families", "u8", (SAMPLE,), "sample", "phrase family bits"),
+        Field("sample_prompt", "u4", (SAMPLE,), "sample", "prompt hash"),
+        Field("sample_template", "u4", (SAMPLE,), "sample", "opening hash"),
+        Field("sample_closing", "u4", (SAMPLE,), "sample", "closing hash"),
+        Field("sample_words", "i4", (SAMPLE,), "sample", "words"),
+        Field("sample_output", "i4", (SAMPLE,), "sample", "output tokens, -1 unknown"),
+        Field("sample_topic", "u2", (SAMPLE,), "sample", "fine topic code"),
+        Field("sample_style", "u4", (SAMPLE,), "sample", "hash of the settings"),
+        Field("sample_system", "u4", (SAMPLE,), "sample", "hash of the system prompt"),
+        Field("sample_shingles", "u4", (SAMPLE, SKETCH), "sample", "MinHash sketch"),
+        Field("exemplar_size", "u2", (EXEMPLARS,), "sample", "bytes of text kept"),
         Field(
             "exemplar_text",
             "u1",
             (EXEMPLARS, EXEMPLAR_BYTES),
             "sample",
             "text of the first sampled events, UTF-8, cut; the only raw text of a profile",
-            "sample",
         ),
     )
 

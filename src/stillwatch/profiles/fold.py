@@ -13,6 +13,7 @@ from numba import njit
 from stillwatch.profiles.fields import (
     BINS,
     FEATURES,
+    HOURLY,
     HOURS,
     LONG_PROMPT,
     MODELS,
@@ -43,41 +44,41 @@ def _count_distinct(registers: np.ndarray, key: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _tally(keys: np.ndarray, counts: np.ndarray, key: int) -> int:
-    """Count ``key`` if it is among the smallest; its slot, or -1."""
+def _keep(keys: np.ndarray, key: int) -> None:
+    """Add ``key`` if it is new and among the smallest."""
     last = keys.size - 1
-    if key > keys[last]:
-        return -1
+    if key >= keys[last]:
+        return
     slot = 0
     while keys[slot] < key:
         slot += 1
     if keys[slot] == key:
-        counts[slot] += 1
-        return slot
+        return
     for j in range(last, slot, -1):
         keys[j] = keys[j - 1]
-        counts[j] = counts[j - 1]
     keys[slot] = key
-    counts[slot] = 1
-    return slot
 
 
 @njit(nogil=True, cache=True)
-def _model(profile, key: int, time: int) -> None:  # type: ignore[no-untyped-def]
-    """Count a model and remember its first use."""
-    new = True
-    for j in range(MODELS):
-        if profile.models_key[j] == key:
-            new = False
-    slot = _tally(profile.models_key, profile.models_count, key)
-    if slot < 0:
+def _count_model(profile, key: int, time: int) -> None:  # type: ignore[no-untyped-def]
+    """Count a model, if its key is among the smallest, and remember its first use."""
+    last = MODELS - 1
+    if key > profile.models_key[last]:
         return
-    if new:
-        for j in range(MODELS - 1, slot, -1):
-            profile.models_first[j] = profile.models_first[j - 1]
-        profile.models_first[slot] = time
-    elif time < profile.models_first[slot]:
-        profile.models_first[slot] = time
+    slot = 0
+    while profile.models_key[slot] < key:
+        slot += 1
+    if profile.models_key[slot] == key:
+        profile.models_count[slot] += 1
+        profile.models_first[slot] = min(profile.models_first[slot], time)
+        return
+    for j in range(last, slot, -1):
+        profile.models_key[j] = profile.models_key[j - 1]
+        profile.models_count[j] = profile.models_count[j - 1]
+        profile.models_first[j] = profile.models_first[j - 1]
+    profile.models_key[slot] = key
+    profile.models_count[slot] = 1
+    profile.models_first[slot] = time
 
 
 @njit(nogil=True, cache=True)
@@ -132,7 +133,8 @@ def fold(  # type: ignore[no-untyped-def]
         p.events += 1
         p.first_seen = min(p.first_seen, time)
         p.last_seen = max(p.last_seen, time)
-        p.by_hour[(time // _HOUR_US) % HOURS] += 1
+        hour = (time // _HOUR_US) % HOURS
+        p.by_hour[hour] += np.uint16(p.by_hour[hour] < HOURLY)
         _add_mask(p.observed, observed[i])
         _add_mask(p.marks, marks[i])
 
@@ -146,37 +148,29 @@ def fold(  # type: ignore[no-untyped-def]
         p.lines += lines[i]
         p.digits += digits[i]
         p.symbols += symbols[i]
-        p.words_hist[_bin(words[i])] += 1
         p.scripts[script[i]] += 1
         p.topics[topic[i] & (TOPICS - 1)] += 1
         _add_bits(p.families, families[i])
         for d in range(FEATURES):
             p.fourier[d] += fourier[i, d]
 
-        _count_distinct(p.prompts_hll, prompt[i])
         if words[i] >= LONG_PROMPT:
-            p.long_prompts += 1
-            _tally(p.prompts_key, p.prompts_count, prompt[i])
+            _keep(p.prompts_key, prompt[i])
 
         if hashes[i, 0]:
-            _model(p, hashes[i, 0], time)
+            _count_model(p, hashes[i, 0], time)
         if hashes[i, 1]:
             _count_distinct(p.conversations_hll, hashes[i, 1])
         if hashes[i, 2]:
-            _count_distinct(p.end_users_hll, hashes[i, 2])
+            _keep(p.addresses_key, hashes[i, 2])
+            _count_distinct(p.networks_hll, hashes[i, 6])
+            _keep(p.networks_key, hashes[i, 6])
         if hashes[i, 3]:
-            _count_distinct(p.addresses_hll, hashes[i, 3])
-            _tally(p.addresses_key, p.addresses_count, hashes[i, 3])
-            _count_distinct(p.networks_hll, hashes[i, 8])
-            _tally(p.networks_key, p.networks_count, hashes[i, 8])
+            _keep(p.tls_key, hashes[i, 3])
         if hashes[i, 4]:
-            _tally(p.asns_key, p.asns_count, hashes[i, 4])
+            _keep(p.agents_key, hashes[i, 4])
         if hashes[i, 5]:
-            _tally(p.tls_key, p.tls_count, hashes[i, 5])
-        if hashes[i, 6]:
-            _tally(p.agents_key, p.agents_count, hashes[i, 6])
-        if hashes[i, 7]:
-            _tally(p.systems_key, p.systems_count, hashes[i, 7])
+            _keep(p.systems_key, hashes[i, 5])
 
         if keys[i] >= limits[rows[i], 0]:
             continue
@@ -193,6 +187,6 @@ def fold(  # type: ignore[no-untyped-def]
         p.sample_output[slot] = tokens[i, 1]
         p.sample_topic[slot] = topic[i]
         p.sample_style[slot] = styles[i]
-        p.sample_system[slot] = hashes[i, 7]
+        p.sample_system[slot] = hashes[i, 5]
         for s in range(SKETCH):
             p.sample_shingles[slot, s] = shingles[i, s]

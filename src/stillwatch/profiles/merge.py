@@ -13,6 +13,9 @@ from stillwatch.profiles.fields import (
     EXEMPLAR_BYTES,
     EXEMPLARS,
     FIELDS,
+    HOURLY,
+    MODELS,
+    NEVER,
     PROFILE,
     SAMPLE,
     SKETCH,
@@ -51,8 +54,7 @@ def merge(into: Profiles, rows: npt.NDArray[np.int64], profiles: Profiles) -> No
             if not field.shape:
                 mine, theirs = mine[:, None], theirs[:, None]
             _COMBINE[field.merge](mine, rows, theirs)
-        elif field.merge == "tally" and field.name == f"{field.group}_key":
-            _merge_group(field.group, into, rows, profiles)
+    _merge_models(into, rows, profiles)
     _merge_samples(into, rows, profiles)
 
 
@@ -64,26 +66,6 @@ def pool(profiles: Profiles, groups: npt.NDArray[np.int64], n_groups: int) -> Pr
         part = chosen[start : start + 4096]
         merge(pooled, groups[part], take(profiles, part))
     return pooled
-
-
-def _merge_group(
-    group: str, into: Profiles, rows: npt.NDArray[np.int64], profiles: Profiles
-) -> None:
-    key, count, first = f"{group}_key", f"{group}_count", f"{group}_first"
-    has_first = first in PROFILE.names  # type: ignore[operator]
-    _merge_tally(
-        into[key],
-        into[count],
-        into[first] if has_first else _no_times(into.size),
-        rows,
-        profiles[key],
-        profiles[count],
-        profiles[first] if has_first else _no_times(profiles.size),
-    )
-
-
-def _no_times(n: int) -> npt.NDArray[np.int64]:
-    return np.empty((n, 0), dtype=np.int64)
 
 
 @njit(nogil=True, cache=True)
@@ -107,45 +89,66 @@ def _smallest(into, rows, values):  # type: ignore[no-untyped-def]
             into[rows[i], j] = min(into[rows[i], j], values[i, j])
 
 
-_COMBINE = {"sum": _add, "max": _largest, "min": _smallest}
+@njit(nogil=True, cache=True)
+def _add_capped(into, rows, values):  # type: ignore[no-untyped-def]
+    for i in range(rows.size):
+        for j in range(values.shape[1]):
+            into[rows[i], j] = min(np.int64(into[rows[i], j]) + np.int64(values[i, j]), HOURLY)
 
 
 @njit(nogil=True, cache=True)
-def _merge_tally(keys, counts, first, rows, keys2, counts2, first2):  # type: ignore[no-untyped-def]
-    """Union of sorted key sets cut to the smallest; equal keys add counts, keep the earliest.
+def _smallest_keys(into, rows, values):  # type: ignore[no-untyped-def]
+    """Union of sorted key sets cut to the smallest."""
+    k = into.shape[1]
+    union = np.empty(k, np.uint64)
+    for i in range(rows.size):
+        mine, theirs = into[rows[i]], values[i]
+        a = b = 0
+        for slot in range(k):
+            key_a, key_b = mine[a], theirs[b]
+            union[slot] = min(key_a, key_b)
+            a += key_a <= key_b
+            b += key_b <= key_a
+        mine[:] = union
+
+
+_COMBINE = {
+    "sum": _add,
+    "capped": _add_capped,
+    "max": _largest,
+    "min": _smallest,
+    "keys": _smallest_keys,
+}
+
+
+@njit(nogil=True, cache=True)
+def _merge_models(into, rows, profiles):  # type: ignore[no-untyped-def]
+    """Union of two tallies cut to the smallest keys; equal keys add counts, keep the earliest.
 
     Neither index can pass the end: each advances at most once per slot.
     """
-    k = keys.shape[1]
-    timed = first.shape[1] > 0
-    new_keys = np.empty(k, np.uint64)
-    new_counts = np.empty(k, np.uint32)
-    new_first = np.empty(k, np.int64)
+    keys = np.empty(MODELS, np.uint64)
+    counts = np.empty(MODELS, np.uint32)
+    first = np.empty(MODELS, np.int64)
     for i in range(rows.size):
-        row = rows[i]
+        mine, theirs = into[rows[i]], profiles[i]
         a = b = 0
-        for slot in range(k):
-            key_a, key_b = keys[row, a], keys2[i, b]
-            new_keys[slot] = min(key_a, key_b)
-            count = np.uint32(0)
-            earliest = np.int64(2**62)
+        for slot in range(MODELS):
+            key_a, key_b = mine.models_key[a], theirs.models_key[b]
+            keys[slot] = min(key_a, key_b)
+            counts[slot] = 0
+            first[slot] = NEVER
             if key_a <= key_b:
-                count += counts[row, a]
-                if timed:
-                    earliest = min(earliest, first[row, a])
+                counts[slot] += mine.models_count[a]
+                first[slot] = min(first[slot], mine.models_first[a])
                 a += 1
             if key_b <= key_a:
-                count += counts2[i, b]
-                if timed:
-                    earliest = min(earliest, first2[i, b])
+                counts[slot] += theirs.models_count[b]
+                first[slot] = min(first[slot], theirs.models_first[b])
                 b += 1
-            new_counts[slot] = count
-            new_first[slot] = earliest
-        for slot in range(k):
-            keys[row, slot] = new_keys[slot]
-            counts[row, slot] = new_counts[slot]
-            if timed:
-                first[row, slot] = new_first[slot]
+        mine.models_key[:] = keys
+        mine.models_count[:] = counts
+        mine.models_first[:] = first
 
 
 @njit(nogil=True, cache=True)

@@ -21,9 +21,13 @@ from stillwatch.profiles.hashing import hash_strings, kernel, mix64
 from stillwatch.profiles.network import hash_networks
 
 HASHED = (
-    "model", "conversation_id", "end_user_id", "client_ip", "asn", "tls_fingerprint",
-    "user_agent", "system_prompt",
-)  # fmt: skip
+    "model",
+    "conversation_id",
+    "client_ip",
+    "tls_fingerprint",
+    "user_agent",
+    "system_prompt",
+)
 """Columns of ``Requests.hashes``, in order; the network of ``client_ip`` is appended last."""
 
 SETTINGS = (
@@ -73,7 +77,7 @@ def requests(batch: pa.RecordBatch) -> Requests:
     hashes = np.zeros((n, len(HASHED) + 1), dtype=np.uint64)
     for i, name in enumerate(HASHED):
         if name in columns:
-            hashes[:, i] = _hashed(columns[name])
+            hashes[:, i] = hash_strings(columns[name])
     if "client_ip" in columns:
         hashes[:, -1] = hash_networks(columns["client_ip"])
     tokens = [_numbers(columns, name, n) for name in ("input_tokens", "output_tokens")]
@@ -86,13 +90,6 @@ def requests(batch: pa.RecordBatch) -> Requests:
         tokens=np.column_stack(tokens),
         styles=_styles(columns, n),
     )
-
-
-def _hashed(column: pa.Array) -> npt.NDArray[np.uint64]:
-    if at.is_integer(column.type):  # hashed as its text; few numbers differ
-        encoded = column.dictionary_encode()
-        return spread(hash_strings(encoded.dictionary.cast(pa.string())), encoded)
-    return hash_strings(column)
 
 
 def _numbers(columns: dict[str, pa.Array], name: str, n: int) -> npt.NDArray[np.int32]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.profiles.fields import FIELDS, PROFILE, SAMPLE
+from stillwatch.profiles.fields import FIELDS, HOURLY, PROFILE, SAMPLE
 from stillwatch.profiles.merge import empty, merge, pool
 from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rules
 from stillwatch.profiles.requests import requests
@@ -141,4 +141,14 @@ def test_exemplars_are_text_of_the_log_cut_at_a_character() -> None:
 def test_every_field_of_the_record_has_a_merge_rule() -> None:
     assert set(PROFILE.names or ()) == {f.name for f in FIELDS}
     assert PROFILE.itemsize == sum(PROFILE[f.name].itemsize for f in FIELDS)  # no padding
-    assert {f.merge for f in FIELDS} == {"sum", "min", "max", "sample", "tally"}
+    rules = {"sum", "capped", "min", "max", "keys", "sample", "tally"}
+    assert {f.merge for f in FIELDS} == rules
+
+
+def test_an_hour_counts_up_to_its_cap_in_any_order() -> None:
+    parts = empty(3)
+    parts["by_hour"][:, 5] = [HOURLY - 1, 1, 7]
+    for order in ([0, 1, 2], [2, 1, 0]):
+        merged = empty(1)
+        merge(merged, np.zeros(3, dtype=np.int64), parts[order])
+        assert merged["by_hour"][0, 5] == HOURLY

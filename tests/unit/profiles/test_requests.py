@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from stillwatch.domain.tables import EVENTS
 from stillwatch.profiles.fields import MARKS, OBSERVED
-from stillwatch.profiles.hashing import hash_strings
 from stillwatch.profiles.requests import HASHED, READ, Requests, requests
 from tests.support import batch, event
 
@@ -103,11 +102,6 @@ def test_a_column_of_nulls_is_an_absent_column(name: str) -> None:
     absent, null = of(rest), of({**rest, name: None})
     for field in ("keys", "observed", "marks", "hashes", "tokens"):
         assert (getattr(absent, field) == getattr(null, field)).all()
-
-
-def test_numbers_hash_as_their_text() -> None:
-    column = HASHED.index("asn")
-    assert of({"asn": 64500}).hashes[0, column] == hash_strings(pa.array(["64500"]))[0]
 
 
 def test_an_empty_batch_has_the_same_shapes() -> None:

@@ -57,7 +57,7 @@ def test_more_than_one_row_group(tmp_path: Path) -> None:
     table.rows(pa.array([str(i) for i in range(n)]))
     table.profiles["events"] = np.arange(n)
     table.profiles["by_hour"][:, 3] = np.arange(n)
-    table.profiles["prompts_hll"][:, 9] = np.arange(n) % 251
+    table.profiles["networks_hll"][:, 9] = np.arange(n) % 251
     table.profiles["exemplar_text"][:, 1, 4] = np.arange(n) % 249
     write_profiles(table, tmp_path / "a.parquet")
     assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups > 1
