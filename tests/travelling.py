@@ -23,15 +23,15 @@ def content(**changes: Any) -> dict[str, Any]:
         },
         "falsepositives": ["Tutoring products that ask for every step."],
         "level": "medium",
+        "samples": {
+            "match": [[asked(i) for i in range(3)], [asked(5), asked(6)]],
+            "no_match": [
+                ["What is the capital of Portugal?"],
+                [asked(1), f"{asked(2)} {HARNESS}"],
+            ],
+        },
         "stillwatch": {
             "account": {"share": 0.1, "prompts": 2},
-            "samples": {
-                "match": [[asked(i) for i in range(3)]],
-                "no_match": [
-                    ["What is the capital of Portugal?"],
-                    [asked(1), f"{asked(2)} {HARNESS}"],
-                ],
-            },
             "measured": {"accounts": 5000, "upper": 0.001, "day": "2026-11-01"},
             "expires": "2099-01-01",
         },

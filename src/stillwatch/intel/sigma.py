@@ -8,9 +8,8 @@ Rules
     * Fields are those of the canonical events that a profile still knows of a request: ``prompt``,
       ``families``, ``words`` (of the prompt) and ``output_tokens``; OpenTelemetry's names are
       understood. Any other field, modifier or word of a condition is an error, never ignored.
-    * Everything is bounded (``Bounds``); YAML aliases are refused.
-    * Two rules with the same content are one rule: ``digest`` leaves out what may change
-      while the rule stays what it is (id, status, dates, author, what was measured).
+    * Everything is bounded (``Bounds``, and the policy's bounds of a rule's text).
+    * ``digest`` is of the content, whatever the order and the quoting of the YAML.
 
 Source: Sigma specification 2.0 (SigmaHQ/sigma-specification), rules and modifiers.
 
@@ -19,7 +18,6 @@ Source: Sigma specification 2.0 (SigmaHQ/sigma-specification), rules and modifie
 """
 
 import fnmatch
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,10 +25,10 @@ from datetime import date
 from typing import Any, Literal, TypeAlias
 
 import jsonschema
-import rfc8785
-import yaml
 
 from stillwatch.errors import InputError
+from stillwatch.intel.policy.load import shipped
+from stillwatch.intel.policy.rules import RuleText, rule_digest
 
 Condition: TypeAlias = str | tuple[Any, ...]
 """A name of a selection, or ``("and" | "or" | "not", *conditions)``."""
@@ -40,12 +38,10 @@ Condition: TypeAlias = str | tuple[Any, ...]
 class Bounds:
     """Most of what a rule may hold."""
 
-    text: int = 65_536
-    """Bytes of YAML."""
     phrases: int = 64
     """Phrases of all selections."""
     selections: int = 16
-    samples: int = 32
+    samples: int = 16
     """Accounts each that must and must not match."""
     prompts: int = 64
     """Prompts of a sample."""
@@ -76,9 +72,9 @@ _PROMPTS = {
     "type": "array",
     "minItems": 1,
     "maxItems": BOUNDS.prompts,
-    "items": {"type": "string", "maxLength": 4000},
+    "items": {"type": "string", "maxLength": 600},
 }
-_SAMPLES = {"type": "array", "minItems": 1, "maxItems": BOUNDS.samples, "items": _PROMPTS}
+_SAMPLES = {"type": "array", "minItems": 2, "maxItems": BOUNDS.samples, "items": _PROMPTS}
 _RATE = {"type": "number", "minimum": 0, "maximum": 1}
 _TEXT = {"type": "string", "minLength": 10, "maxLength": 1000}
 _DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
@@ -86,7 +82,15 @@ _DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["title", "logsource", "detection", "falsepositives", "level", "stillwatch"],
+    "required": [
+        "title",
+        "logsource",
+        "detection",
+        "falsepositives",
+        "level",
+        "samples",
+        "stillwatch",
+    ],
     "properties": {
         "title": {"type": "string", "minLength": 3, "maxLength": 256},
         "id": {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"},
@@ -120,10 +124,16 @@ SCHEMA: Mapping[str, Any] = {
         },
         "falsepositives": {"type": "array", "minItems": 1, "maxItems": 16, "items": _TEXT},
         "level": {"enum": ["informational", "low", "medium", "high", "critical"]},
+        "samples": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["match", "no_match"],
+            "properties": {"match": _SAMPLES, "no_match": _SAMPLES},
+        },
         "stillwatch": {
             "type": "object",
             "additionalProperties": False,
-            "required": ["account", "samples", "expires"],
+            "required": ["account", "expires"],
             "properties": {
                 "account": {
                     "type": "object",
@@ -133,12 +143,6 @@ SCHEMA: Mapping[str, Any] = {
                         "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
                         "prompts": {"type": "integer", "minimum": 2, "maximum": 64},
                     },
-                },
-                "samples": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["match", "no_match"],
-                    "properties": {"match": _SAMPLES, "no_match": _SAMPLES},
                 },
                 "measured": {
                     "type": "object",
@@ -157,7 +161,6 @@ SCHEMA: Mapping[str, Any] = {
     },
 }
 _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-_PASSING = ("id", "status", "date", "modified")  # not part of what a rule is
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +235,13 @@ def parse_rule(text: str, where: str = "rule") -> TravellingRule:
         condition=parse_condition(detection["condition"], selections.keys(), where),
         share=float(ours["account"]["share"]),
         prompts=ours["account"]["prompts"],
-        match=tuple(map(tuple, ours["samples"]["match"])),
-        no_match=tuple(map(tuple, ours["samples"]["no_match"])),
+        match=tuple(map(tuple, data["samples"]["match"])),
+        no_match=tuple(map(tuple, data["samples"]["no_match"])),
         falsepositives=tuple(data["falsepositives"]),
         tell_apart=ours.get("tell_apart", ""),
         expires=_day(ours["expires"], where),
         measured=_measured(ours.get("measured"), where),
-        digest=_digest(data),
+        digest=rule_digest(data),
         text=text,
     )
     if len(rule.phrases()) > BOUNDS.phrases:
@@ -313,29 +316,14 @@ class _Parser:
         return self._tokens.pop()
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without aliases, which could make little text large."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed")
-        return super().compose_node(parent, index)
-
-
-# a day stays the text that was signed
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _loaded(text: str, where: str) -> Any:
-    if len(text.encode()) > BOUNDS.text:
-        raise InputError(f"{where}: more than {BOUNDS.text} bytes")
+def _loaded(text: str, where: str) -> dict[str, Any]:
+    """Content of the YAML, within the bounds of what may travel."""
+    rule_text = shipped().kinds["rule"].fields["rule"].value
+    assert isinstance(rule_text, RuleText)
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{where} is not YAML: {' '.join(str(error).split())[:300]}") from error
+        return rule_text.read(text[: rule_text.most_bytes + 1])
+    except InputError as error:
+        raise InputError(f"{where} {error.message}", hint=error.hint) from error
 
 
 def _test(key: str, value: Any, where: str) -> Test:
@@ -372,9 +360,3 @@ def _day(text: str, where: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise InputError(f"{where}: {text!r} is not a day") from error
-
-
-def _digest(data: Mapping[str, Any]) -> str:
-    kept = {name: value for name, value in data.items() if name not in _PASSING}
-    kept["stillwatch"] = {k: v for k, v in data["stillwatch"].items() if k != "measured"}
-    return hashlib.sha256(rfc8785.dumps(kept)).hexdigest()

@@ -74,10 +74,6 @@ def draft_rule(
     today = today or datetime.now(UTC).date()
     ours = {
         "account": {"share": share, "prompts": 2},
-        "samples": {
-            "match": [_sample(phrases)],
-            "no_match": [list(sample) for sample in _ORDINARY],
-        },
         "expires": (today + _LIFE).isoformat(),
     }
     if measured is not None:
@@ -93,6 +89,10 @@ def draft_rule(
         "detection": {"scaffold": {"prompt|contains": list(phrases)}, "condition": "scaffold"},
         "falsepositives": ["Products and public benchmarks that use the same wording."],
         "level": "medium",
+        "samples": {
+            "match": [_sample(phrases, first) for first in (0, 1)],
+            "no_match": [list(sample) for sample in _ORDINARY],
+        },
         "stillwatch": ours,
     }
     return yaml.safe_dump(rule, sort_keys=False, allow_unicode=True, width=96)
@@ -134,6 +134,7 @@ def _apart(phrases: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return kept
 
 
-def _sample(phrases: Sequence[str]) -> list[str]:
+def _sample(phrases: Sequence[str], first: int) -> list[str]:
     """Prompts of an account that runs the scaffold over sentences of ours."""
-    return [f"{phrases[i % len(phrases)]} {sentence}" for i, sentence in enumerate(_OURS)]
+    turns = enumerate(_OURS[first:] + _OURS[:first], first)
+    return [f"{phrases[i % len(phrases)]} {sentence}" for i, sentence in turns]

@@ -98,14 +98,13 @@ def test_an_unknown_family_is_refused() -> None:
 
 def test_a_rule_is_tried_on_its_own_samples() -> None:
     assert failing_samples(parse_rule(text()), families()) == ()
-    ours = content()["stillwatch"]
-    swapped = ours | {
-        "samples": {"match": ours["samples"]["no_match"], "no_match": ours["samples"]["match"]}
-    }
-    assert failing_samples(parse_rule(text(stillwatch=swapped)), families()) == (
+    samples = content()["samples"]
+    swapped = {"match": samples["no_match"], "no_match": samples["match"]}
+    assert failing_samples(parse_rule(text(samples=swapped)), families()) == (
         "its sample 1 that must match does not",
         "its sample 2 that must match does not",
         "its sample 1 that must not match does",
+        "its sample 2 that must not match does",
     )
 
 
