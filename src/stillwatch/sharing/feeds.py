@@ -103,6 +103,7 @@ def import_collection(
 
 def _find(fetcher: Fetcher, url: str, collection: str) -> str:
     """Address of a collection, by way of the discovery if that is what ``url`` is."""
+    url = f"{url.rstrip('/')}/"
     said = fetcher.get(url, ACCEPT).body
     if not isinstance(said, dict):
         raise PeerError(f"{shown(url)} is no TAXII server")
@@ -192,19 +193,23 @@ def _problem(obj: Any, bounds: Bounds) -> str | None:
 
 
 def _received(obj: dict[str, Any], source: str, collection: str) -> Received:
-    publisher, version = obj.get("created_by_ref"), version_of(obj)
-    known = isinstance(publisher, str) and _IDENTITY.fullmatch(publisher)
+    version = version_of(obj)
     return Received(
         hub=source,
         collection=collection,
         stix_id=obj["id"],
         modified="" if version is None else format_time(version, 6),
         index=UNLOGGED,
-        publisher=publisher if known else "",
+        publisher=_identity(obj.get("created_by_ref")),
         kind=KINDS[obj["type"]] if is_claim(obj) and obj["type"] in KINDS else obj["type"],
         signed=False,
         body=obj,
     )
+
+
+def _identity(said: Any) -> str:
+    """Who says that it made an object; nobody if that is no identity."""
+    return said if isinstance(said, str) and _IDENTITY.fullmatch(said) else ""
 
 
 def _instant(text: str | None) -> str | None:
