@@ -7,6 +7,8 @@ from hypothesis import settings
 
 from tests.support import data_folder
 
+pytest_plugins = ["tests.databases"]
+
 # Kernels compile on first use, so the time of a first call says nothing about the code.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")

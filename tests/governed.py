@@ -9,7 +9,8 @@ from sqlalchemy import Connection, insert, select
 from stillwatch.crypto import statements
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.records import claim_record
-from stillwatch.hub import keys, members
+from stillwatch.hub import governance, keys, members
+from stillwatch.hub.audience import EVERYONE
 from stillwatch.hub.clock import instant
 from stillwatch.hub.governance import follow_all
 from stillwatch.hub.logkey import LogSigner
@@ -53,7 +54,7 @@ class World:
         return instant(self.now)
 
     def log(self, connection, said):
-        keys.into(self.signer)(connection, said)
+        governance.into(self.signer)(connection, said)
 
     def join(self, name: str, role: str = "member") -> Voice:
         member = members.add(self.connection, name, role, now=self.tick())
@@ -125,6 +126,7 @@ class World:
             "type": signed["type"],
             "spec_version": "2.1",
             "version": self.now,
+            "stated": self.at,
             "date_added": self.now,
             "audience": self.audience,
             "member": self.voices[by].member.id,
@@ -140,14 +142,12 @@ class World:
         follow_all(self.connection, now=self.now)
 
 
-def world(connection: Connection) -> World:
-    """Begin a hub with one collection of claims."""
-    signer = LogSigner("hub.example", SigningKey.generate())
-    transparency.begin(connection, signer)
+def world(connection: Connection, signer: LogSigner) -> World:
+    """A hub with one collection of claims."""
     collection = str(uuid.uuid4())
     row = {"id": collection, "title": "claims", "policy": "claims", "clock": 0}
     connection.execute(insert(collections).values(row))
-    audience = {"collection": collection, "rule": '"all"', "secret": bytes(32)}
+    audience = {"collection": collection, "rule": EVERYONE, "secret": bytes(32)}
     connection.execute(insert(audiences).values(audience))
     number = connection.scalar(select(audiences.c.id).where(audiences.c.collection == collection))
     return World(connection, signer, collection, number)

@@ -7,13 +7,13 @@ from typing import Any
 
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.merkle import Frontier, leaf_hash
-from stillwatch.crypto.note import Checkpoint, cosign, sign_note
+from stillwatch.crypto.note import Checkpoint, cosign, cosigner, sign_note
 from stillwatch.crypto.records import claim_record, entry, key_record
 from stillwatch.intel.ids import CLAIM
 from stillwatch.intel.objects import format_time
 from stillwatch.intel.signed import sign
 from stillwatch.sharing.history import Pull
-from stillwatch.sharing.known import NO_WITNESSES, Audience, Known, Logged, Witnesses, cosigner
+from stillwatch.sharing.known import NO_WITNESSES, Audience, Known, Leaf, Logged, Witnesses
 
 ORIGIN = "hub.example/log"
 KEYS = Audience(1, None, b"k" * 32)
@@ -91,9 +91,9 @@ class MemoryHub:
         forked.entries[index] = entry(record, audience.secret, index)
         return forked
 
-    def answer(self, digests: Iterable[bytes]) -> list[bytes]:
+    def answer(self, leaves: Iterable[Leaf]) -> list[bytes]:
         kept = {hashlib.sha256(record).digest(): record for record, _ in self.log}
-        return [kept[wanted] for wanted in digests if wanted in kept]
+        return [kept[leaf.digest] for leaf in leaves if leaf.digest in kept]
 
     def pull(
         self,

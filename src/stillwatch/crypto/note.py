@@ -176,6 +176,11 @@ def sign_note(text: str, name: str, key: SigningKey) -> str:
     return f"{text}\n{line}"
 
 
+def cosigner(origin: str, identity: str) -> str:
+    """Name under which a member cosigns the checkpoints of a log."""
+    return f"{origin}/{identity}"
+
+
 def cosign(text: str, name: str, key: SigningKey, at: int) -> str:
     """Signature line of a witness over a checkpoint's text, made at a POSIX time in seconds."""
     hash_ = VerifierKey(name, key.public, COSIGNATURE).hash

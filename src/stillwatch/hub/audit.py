@@ -13,7 +13,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection, insert, select
@@ -159,7 +159,8 @@ class Recorder:
 
     At most ``every`` seconds of reading are lost if the process is killed. Where the database
     does not take them and ``most`` have gathered, the request that comes next fails: nothing is
-    read unrecorded.
+    read unrecorded. Refusals of a kind within one moment are one row with their number, so that
+    who guesses does not fill the audit.
     """
 
     def __init__(self, begin: Begin, *, every: float = 1.0, most: int = 5000) -> None:
@@ -172,13 +173,25 @@ class Recorder:
     def record(self, act: Act) -> None:
         """Note an act; costs nothing but memory while the database keeps up."""
         with self._lock:
-            self._acts.append(act)
+            self._add(act)
             full = len(self._acts) >= self._most
             if self._thread is None and not self._ended.is_set():
                 self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
                 self._thread.start()
         if full:
             self.flush()
+
+    def _add(self, act: Act) -> None:
+        if act.action.startswith("refused"):
+            for place, other in enumerate(self._acts):
+                if (act.member, act.action, act.subject) == (
+                    other.member,
+                    other.action,
+                    other.subject,
+                ):
+                    self._acts[place] = replace(other, count=other.count + act.count)
+                    return
+        self._acts.append(act)
 
     def flush(self) -> None:
         """Write what has gathered; keeps it if that fails."""

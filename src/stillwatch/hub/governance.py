@@ -6,23 +6,29 @@ because two names that fall silent in one instant are known to be one. Locks are
 order by every transaction of the hub: use, member, collection, standing, log, audit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from stillwatch.crypto import statements
+from stillwatch.crypto.canonical import canonical
+from stillwatch.crypto.records import key_record
 from stillwatch.hub import keys as hub_keys
+from stillwatch.hub.audience import EVERYONE, keep
 from stillwatch.hub.audit import Act, append
 from stillwatch.hub.clock import instant
+from stillwatch.hub.database import Database
 from stillwatch.hub.keys import Log
+from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.members import Member, State, set_state
 from stillwatch.hub.meta import STANDING, locked
 from stillwatch.hub.refusals import Conflict
-from stillwatch.hub.schema import identities, keys, standing, voices
-from stillwatch.hub.standing.follow import follow, spoken_by, touch
+from stillwatch.hub.schema import standing, voices
+from stillwatch.hub.standing.follow import BATCH, behind, follow, spoken_by, touch
 from stillwatch.hub.standing.reading import Said
+from stillwatch.hub.transparency import log as transparency
 
 _ACTS: Final = {
     State.SUSPENDED: "member.suspend",
@@ -45,6 +51,19 @@ class Change:
     """Claims whose standing was weighed anew."""
     untouched: int
     """Pseudonyms whose claims show no mark."""
+
+
+def into(signer: LogSigner) -> Log:
+    """How key statements get into a log: shown to every member, signed in the transaction."""
+
+    def log(connection: Connection, said: Sequence[dict[str, Any]]) -> None:
+        audience = keep(connection, None, [EVERYONE])[EVERYONE]
+        rows = [
+            transparency.Row(key_record(one), audience, statement=canonical(one)) for one in said
+        ]
+        transparency.append(connection, rows, signer)
+
+    return log
 
 
 def change(
@@ -89,16 +108,13 @@ def follow_all(connection: Connection, *, now: int) -> None:
         pass
 
 
-def voices_of(connection: Connection, member: int) -> Mapping[tuple[str, str], bytes]:
-    """What a member may sign with now: public keys by identity and key id."""
-    joined = keys.join(identities, identities.c.id == keys.c.identity)
-    statement = (
-        select(keys.c.identity, keys.c.id, keys.c.public)
-        .select_from(joined)
-        .where(identities.c.member == member, identities.c.state == "active")
-        .where(keys.c.ended.is_(None))
-    )
-    return {(row.identity, row.id): row.public for row in connection.execute(statement)}
+def up_to_date(database: Database, *, now: int) -> None:
+    """Follow the log as far as it is, if somebody is behind; a transaction a batch."""
+    with database.read() as connection:
+        waiting = behind(connection, now=now)
+    while waiting:
+        with database.write() as connection:
+            waiting = follow(connection, now=now)
 
 
 def admit(
@@ -152,18 +168,31 @@ def _voice_refusal(
 def _publishers(
     connection: Connection, collection: str, ids: Sequence[str]
 ) -> dict[str, tuple[int, str]]:
-    its = (standing.c.collection == collection) & standing.c.stix_id.in_(ids)
-    statement = select(standing.c.stix_id, standing.c.member, standing.c.identity).where(its)
-    return {row.stix_id: (row.member, row.identity) for row in connection.execute(statement)}
+    found: dict[str, tuple[int, str]] = {}
+    for part in _parts(ids):
+        its = (standing.c.collection == collection) & standing.c.stix_id.in_(part)
+        statement = select(standing.c.stix_id, standing.c.member, standing.c.identity).where(its)
+        found |= {r.stix_id: (r.member, r.identity) for r in connection.execute(statement)}
+    return found
 
 
 def _spoken(
     connection: Connection, member: int, collection: str, ids: Sequence[str]
 ) -> dict[str, str]:
     """Under which name a member has judged each claim."""
-    mine = (voices.c.collection == collection) & (voices.c.member == member) & voices.c.live
-    statement = select(voices.c.claim, voices.c.identity).where(mine, voices.c.claim.in_(ids))
-    return {row.claim: row.identity for row in connection.execute(statement)}
+    found: dict[str, str] = {}
+    for part in _parts(ids):
+        mine = (voices.c.collection == collection) & (voices.c.member == member) & voices.c.live
+        statement = select(voices.c.claim, voices.c.identity).where(mine, voices.c.claim.in_(part))
+        found |= {row.claim: row.identity for row in connection.execute(statement)}
+    return found
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """What one query may ask for."""
+    wanted = sorted(set(ids))
+    for at in range(0, len(wanted), BATCH):
+        yield wanted[at : at + BATCH]
 
 
 def _was_shown(now_is: str, state: State) -> bool:

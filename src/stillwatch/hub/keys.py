@@ -7,28 +7,23 @@ the holder. Changes of one member's keys follow one another (its row is locked),
 rotations at once one wins and the other is told that the key has changed.
 """
 
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from stillwatch.crypto import statements
-from stillwatch.crypto.canonical import canonical
 from stillwatch.crypto.keys import from_jwk, key_id, to_jwk
-from stillwatch.crypto.records import SECRET_BYTES, key_record
 from stillwatch.domain.claim import KeyId, StixId
 from stillwatch.errors import NotTrusted
 from stillwatch.hub import members as hub_members
 from stillwatch.hub.clock import instant, maybe
-from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.members import Member
 from stillwatch.hub.meta import STANDING, locked
 from stillwatch.hub.quotas import limit, pseudonyms
 from stillwatch.hub.refusals import Conflict, Forbidden, Malformed, Missing, QuotaSpent
-from stillwatch.hub.schema import audiences, identities, keys, members
-from stillwatch.hub.transparency import log as transparency
+from stillwatch.hub.schema import identities, keys, members
 from stillwatch.intel.objects import parse_time
 
 Log = Callable[[Connection, Sequence[dict[str, Any]]], None]
@@ -102,17 +97,16 @@ def apply(
     return _listed(connection, kid)
 
 
-def into(signer: LogSigner) -> Log:
-    """How key statements get into a log: shown to every member, signed in the transaction."""
-
-    def log(connection: Connection, said: Sequence[dict[str, Any]]) -> None:
-        audience = _everyone(connection)
-        rows = [
-            transparency.Row(key_record(one), audience, statement=canonical(one)) for one in said
-        ]
-        transparency.append(connection, rows, signer)
-
-    return log
+def voices_of(connection: Connection, member: int) -> Mapping[tuple[str, str], bytes]:
+    """What a member may sign with now: public keys by identity and key id."""
+    joined = keys.join(identities, identities.c.id == keys.c.identity)
+    statement = (
+        select(keys.c.identity, keys.c.id, keys.c.public)
+        .select_from(joined)
+        .where(identities.c.member == member, identities.c.state == "active")
+        .where(keys.c.ended.is_(None))
+    )
+    return {(row.identity, row.id): row.public for row in connection.execute(statement)}
 
 
 def identity_state(connection: Connection, identity: str, state: str) -> None:
@@ -147,6 +141,8 @@ def directory(connection: Connection, after: str = "", limit_: int = PAGE) -> li
 
 
 def _checked(statement: Any, now: int) -> str:
+    if not isinstance(statement, dict) or not isinstance(statement.get("action"), str):
+        raise Malformed("a key statement is a JSON object with an action")
     try:
         statements.check_form(statement)
         at = parse_time(statement["at"])
@@ -182,7 +178,8 @@ def _enrol(
     most = limit(connection, member.id, "pseudonyms", now=now)
     if (held := pseudonyms(connection, member.id)) >= most:
         raise QuotaSpent(
-            f"the quota of {most} pseudonyms is spent ({held} held)",
+            f"the quota of {most} pseudonyms held is spent ({held} held)",
+            kind="pseudonyms",
             retry_after=86_400,
             hint="end one, or see GET /v1/members/me for what would raise it",
         )
@@ -276,17 +273,6 @@ def _public(statement: Any) -> bytes:
         return from_jwk(statement["key"])
     except Exception as error:
         raise Malformed(f"member key of the statement: {error}") from error
-
-
-def _everyone(connection: Connection) -> int:
-    """The audience of key statements."""
-    found = connection.scalar(select(audiences.c.id).where(audiences.c.collection.is_(None)))
-    if found is not None:
-        return int(found)
-    row = {"rule": '"everyone"', "secret": secrets.token_bytes(SECRET_BYTES)}
-    made = connection.execute(insert(audiences).values(row)).inserted_primary_key
-    assert made is not None
-    return int(made[0])
 
 
 def _directory() -> Any:

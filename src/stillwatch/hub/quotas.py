@@ -160,7 +160,11 @@ def contribution(connection: Connection, member: int, *, now: int) -> Contributi
     """What a member gave within the window, under all its names."""
     since = now - scheme().window_days * _DAY
     claims = select(func.count()).where(
-        standing.c.member == member, standing.c.state == "current", standing.c.stated >= since
+        standing.c.member == member,
+        standing.c.state == "current",
+        standing.c.stated >= since,
+        ~standing.c.stix_id.startswith("opinion--"),
+        ~standing.c.stix_id.startswith("sighting--"),
     )
     opinions = select(func.count(voices.c.claim.distinct())).where(
         voices.c.member == member,
@@ -198,6 +202,7 @@ def spent(kind: Kind, most: int, used: int, wait: int) -> QuotaSpent:
     """The refusal of a use that does not fit; ``wait`` in microseconds."""
     return QuotaSpent(
         f"the quota of {most:,} {_UNITS[kind]} is spent ({used:,} used)",
+        kind=kind,
         retry_after=max(1, -(-wait // _SECOND)),
         hint="GET /v1/members/me says when it refills and what would raise it",
     )

@@ -54,7 +54,9 @@ class QuotaSpent(Refusal):
     status = 429
     title = "Quota spent"
 
-    def __init__(self, message: str, *, retry_after: int, hint: str = "") -> None:
+    def __init__(self, message: str, *, kind: str, retry_after: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
+        self.kind = kind
+        """Which quota."""
         self.retry_after = retry_after
         """Seconds until trying again makes sense."""

@@ -120,6 +120,7 @@ objects = Table(
     Column("type", Text, nullable=False),
     Column("spec_version", Text, nullable=False),
     Column("version", BigInteger, nullable=False),  # modified, else created, else date_added
+    Column("stated", Text, nullable=False),  # the version, in the words of the object
     Column("date_added", BigInteger, nullable=False),
     Column("audience", ForeignKey("audiences.id"), nullable=False),
     Column("member", ForeignKey("members.id"), nullable=False),  # who posted it

@@ -6,7 +6,7 @@ before a step is used before the step holds, and a refused pull changes nothing:
 
     pull = Pull(known, note, audiences)        # 1. signature  2. neither older nor forked
     pull.add_entries(entries)                  # 3. entries, own ones recognised by their tags
-    for digest in pull.close_tree(): ...       # 4. the root; says which records must come
+    for leaf in pull.close_tree(): ...         # 4. the root; says which records must come
     pull.add_records(records)                  # 5. each is of a leaf
     known, claims = pull.finish(witnesses)     # 6. keys and claims in order  7. witnesses
 
@@ -38,7 +38,7 @@ from stillwatch.crypto.canonical import canonical
 from stillwatch.crypto.encoding import b64
 from stillwatch.crypto.jws import verify_detached
 from stillwatch.crypto.merkle import leaf_hash
-from stillwatch.crypto.note import COSIGNATURE, Checkpoint, Note, VerifierKey
+from stillwatch.crypto.note import COSIGNATURE, Checkpoint, Note, VerifierKey, cosigner
 from stillwatch.crypto.records import DIGEST_BYTES, ENTRY_BYTES, digest, tag
 from stillwatch.crypto.statements import KeyRing
 from stillwatch.errors import InputError, NotTrusted
@@ -48,11 +48,11 @@ from stillwatch.sharing.known import (
     NO_WITNESSES,
     Audience,
     Known,
+    Leaf,
     Logged,
     Refused,
     Version,
     Witnesses,
-    cosigner,
 )
 
 _SHOWN: Final = 64 * 1024
@@ -78,8 +78,8 @@ class Pull:
         self._known, self._anchor, self._text = known, anchor, note
         self._audiences = tuple(audiences)
         self._frontier = known.frontier
-        self._wanted: dict[bytes, tuple[int, Audience]] = {}
-        self._leaves: list[tuple[int, bytes, Audience]] = []
+        self._wanted: set[bytes] = set()
+        self._leaves: list[Leaf] = []
         self._records: dict[bytes, bytes] = {}
         self._closed = False
 
@@ -141,14 +141,14 @@ class Pull:
                 )
             audience = self._recognise(index, entry)
             if audience is not None:
-                self._leaves.append((index, entry[:DIGEST_BYTES], audience))
-                self._wanted[entry[:DIGEST_BYTES]] = (index, audience)
+                self._leaves.append(Leaf(index, entry[:DIGEST_BYTES], audience))
+                self._wanted.add(entry[:DIGEST_BYTES])
         self._extend([leaf_hash(entry) for entry in entries])
 
-    def close_tree(self) -> list[bytes]:
+    def close_tree(self) -> list[Leaf]:
         """Hold the entries against the signed root (step 4).
 
-        Returns the digests of the records that must come, in the order of the log.
+        Returns the leaves whose records must come, in the order of the log.
         """
         self._expect(closed=False)
         if self.missing:
@@ -165,7 +165,7 @@ class Pull:
                 computed_root=b64(self._frontier.root()),
             )
         self._closed = True
-        return [name for _, name, _ in self._leaves]
+        return list(self._leaves)
 
     def add_records(self, records: Iterable[bytes]) -> None:
         """Take records, in any order (step 5): each must be one that a leaf stands for."""
@@ -183,21 +183,21 @@ class Pull:
         """
         self._expect(closed=True)
         # 5. Nothing that is for this member is missing.
-        for index, name, audience in self._leaves:
-            if name not in self._records:
+        for leaf in self._leaves:
+            if leaf.digest not in self._records:
                 raise self._refused(
                     "withheld",
-                    f"entry {index} is for this member, and its record does not come",
-                    index=index,
-                    digest=name.hex(),
-                    collection=audience.collection,
+                    f"entry {leaf.index} is for this member, and its record does not come",
+                    index=leaf.index,
+                    digest=leaf.digest.hex(),
+                    collection=leaf.audience.collection,
                 )
 
         # 6. Statements and claims, in the order of the log.
         keys, versions = self._known.keys, dict(self._known.versions)
         claims: list[Logged] = []
-        for index, name, audience in self._leaves:
-            record = self._records[name]
+        for leaf in self._leaves:
+            index, audience, record = leaf.index, leaf.audience, self._records[leaf.digest]
             content = self._content(index, record, audience)
             if audience.collection is None:
                 try:
@@ -253,7 +253,7 @@ class Pull:
     def _stray(self, record: bytes) -> Refused:
         """Tell an altered record from one that was never logged."""
         shown = {"record": _text(record), "digest": digest(record).hex()}
-        awaited = [i for i, wanted, _ in self._leaves if wanted not in self._records]
+        awaited = [leaf.index for leaf in self._leaves if leaf.digest not in self._records]
         name = _name(record)
         if awaited:
             return self._refused(

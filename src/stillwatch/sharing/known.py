@@ -37,6 +37,17 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaf:
+    """An entry whose record is for this member."""
+
+    index: int
+    """Its record is asked for by this."""
+    digest: bytes
+    """SHA-256 of its record."""
+    audience: Audience
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """Newest version of an object that was seen in a collection."""
 
@@ -89,11 +100,6 @@ class Witnesses:
 
 NO_WITNESSES: Final = Witnesses()
 """None are asked for."""
-
-
-def cosigner(origin: str, identity: str) -> str:
-    """Name under which a member cosigns the checkpoints of a log."""
-    return f"{origin}/{identity}"
 
 
 def revoked(known: Known, stix_id: str) -> bool:

@@ -67,7 +67,17 @@ def test_the_order_of_section_3_2_3():
 
 @pytest.mark.parametrize(
     "value",
-    [2**53, -(2**53), float("nan"), float("inf"), {1: 2}, {"a": b"x"}, "\ud800", {"\ud800": 1}],
+    [
+        2**53 + 1,
+        -(2**60),
+        10**400,
+        float("nan"),
+        float("inf"),
+        {1: 2},
+        {"a": b"x"},
+        "\ud800",
+        {"\ud800": 1},
+    ],
     ids=repr,
 )
 def test_what_has_no_canonical_form_is_refused(value):
@@ -85,7 +95,7 @@ def test_a_value_deeper_than_the_stack_is_refused():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text()
-    | st.floats(-(2**53) + 1, 2**53 - 1),
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )  # fmt: skip
 
@@ -94,4 +104,3 @@ JSON = st.recursive(
 def test_reading_and_writing_again_changes_nothing(value):
     written = canonical(value)
     assert canonical(json.loads(written)) == written
-    assert json.loads(written) == value

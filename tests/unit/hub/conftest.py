@@ -1,19 +1,16 @@
 import pytest
-from sqlalchemy import create_engine
 
-from stillwatch.hub.schema import metadata
+from stillwatch.hub.logkey import signer
 from tests.governed import world as begin
 
 
 @pytest.fixture
-def connection():
-    engine = create_engine("sqlite://")
-    metadata.create_all(engine)
-    with engine.begin() as connection:
+def connection(database):
+    """A transaction on an initialised hub of each kind of database."""
+    with database.write() as connection:
         yield connection
-    engine.dispose()
 
 
 @pytest.fixture
-def world(connection):
-    return begin(connection)
+def world(connection, made):
+    return begin(connection, signer(connection, made.key_file))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stillwatch.crypto.merkle import Frontier, leaf_hash
-from stillwatch.crypto.note import VerifierKey, cosign, sign_note
+from stillwatch.crypto.note import VerifierKey, cosign, cosigner, sign_note
 from stillwatch.crypto.records import claim_record
 from stillwatch.crypto.statements import add, end, restore, rotate, suspend
 from stillwatch.errors import InputError
@@ -16,7 +16,6 @@ from stillwatch.sharing.known import (
     Known,
     Refused,
     Witnesses,
-    cosigner,
     from_json,
     revoked,
     to_json,

@@ -50,12 +50,13 @@ class Head:
 
 
 def begin(connection: Connection, signer: LogSigner) -> Head:
-    """Start an empty log: keep its name and key id, and sign the empty tree."""
+    """Start an empty log: keep its name and public key, and sign the empty tree."""
     connection.execute(
         insert(meta),
         [
             {"name": "origin", "value": signer.origin},
             {"name": "log_key_id", "value": signer.key.id},
+            {"name": "log_key", "value": str(signer.vkey)},
         ],
     )
     return _sign(connection, Checkpoint(signer.origin, 0, Frontier().root()), signer, 0)

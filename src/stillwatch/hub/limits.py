@@ -1,0 +1,31 @@
+"""Every bound on what the hub takes from outside, in one place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one hub; what exceeds one is refused with the bound named."""
+
+    content_length: int = 32 * 1024 * 1024
+    """Bytes of a request's body (``max_content_length`` of TAXII); more is 413."""
+    objects: int = 10_000
+    """Objects in one request; more is 422."""
+    object_length: int = 1024 * 1024
+    """Bytes of one object as it is stored; a longer one is a failure in the status."""
+    depth: int = 48
+    """Levels of lists and objects inside one object."""
+    string_length: int = 256 * 1024
+    """Characters of one string; property names 250, as STIX has it."""
+    page: int = 1000
+    """Objects on a page at most, and if the caller states no ``limit``."""
+    page_length: int = 16 * 1024 * 1024
+    """Bytes after which a page ends early."""
+    match_values: int = 100
+    """Values of one ``match`` field."""
+    query_length: int = 16_384
+    """Bytes of a query string."""
+    requests_per_minute: int = 60_000
+    """Requests of one member to one worker within a minute; more are 429."""
+    status_hours: int = 48
+    """How long a status can be asked for; TAXII asks for 24."""
