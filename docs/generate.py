@@ -57,6 +57,10 @@ _SETTINGS: Mapping[str, tuple[object, str]] = {
         "the shipped rules",
         "folder with `phrases/` and `detection/` to use instead, relative to this file",
     ),
+    "rules.enabled": (
+        "`rules` in the data folder",
+        "folder of other members' rules in use (`stillwatch rules`), relative to this file",
+    ),
 }
 """Settings whose meaning no dataclass carries: default and meaning."""
 

@@ -17,6 +17,7 @@
 
     [rules]
     folder = "our-rules"          # instead of the shipped ones
+    enabled = "shared-rules"      # of other members, in use; see `stillwatch rules`
 
 Every setting may be left out. A name that is not known is an error with the closest known one.
 """
@@ -32,6 +33,7 @@ from typing import Any
 from stillwatch.detection.judge import DetectionOptions
 from stillwatch.errors import ConfigError
 from stillwatch.logs.mapping import ColumnMapping, read_mapping
+from stillwatch.places import data_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Config:
     """Accounts that are never flagged."""
     rules: Path | None = None
     """Folder with ``phrases/`` and ``detection/``; None for the shipped one."""
+    shared_rules: Path = field(default_factory=lambda: data_folder() / "rules")
+    """Folder of other members' rules that are in use."""
 
 
 _SECTIONS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
@@ -56,7 +60,7 @@ _SECTIONS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
         for f in dataclasses.fields(DetectionOptions)
     },
     "allow": {"accounts": list},
-    "rules": {"folder": str},
+    "rules": {"folder": str, "enabled": str},
 }
 
 
@@ -70,7 +74,7 @@ def load_config(path: Path | None) -> Config:
         raise ConfigError(f"configuration {path} cannot be read: {error}") from error
     _check(data, path)
     logs, allow = data.get("logs", {}), data.get("allow", {})
-    rules = data.get("rules", {}).get("folder")
+    rules, shared = (data.get("rules", {}).get(name) for name in ("folder", "enabled"))
     return Config(
         detection=_detection(data.get("detection", {}), path),
         bad_row_limit=_share(logs.get("bad_row_limit", 0.01), "logs.bad_row_limit", path),
@@ -78,6 +82,7 @@ def load_config(path: Path | None) -> Config:
         workers=_workers(data.get("engine", {}).get("workers", 0), path),
         allowed=frozenset(map(str, allow.get("accounts", []))),
         rules=path.parent / rules if rules else None,
+        shared_rules=path.parent / shared if shared else data_folder() / "rules",
     )
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from stillwatch import __version__
 from stillwatch.config import Config
+from stillwatch.detection import travelling
 from stillwatch.detection.exempt import align, exemptions
 from stillwatch.detection.findings import Narrator
 from stillwatch.detection.judge import Judgement, judge
@@ -33,6 +34,7 @@ from stillwatch.profiles.requests import READ
 from stillwatch.profiles.store import is_profiles, merge_tables, read_profiles
 from stillwatch.profiles.table import ProfileTable
 from stillwatch.report import Result, write_result
+from stillwatch.sharing.rules import EnabledRules
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the bytes read so far and the bytes in all."""
@@ -109,6 +111,7 @@ def detect(
     told = Tally()
     records = read_accounts(accounts, told) if accounts else None
     rules = load_rules((config.rules or shipped_rules()) / "detection")
+    shared = EnabledRules(config.shared_rules).load()
 
     # read, profile
     read = summarise(
@@ -123,23 +126,28 @@ def detect(
     )
     records = align(records, table.account_ids) if records is not None else None
     excused = exemptions(table.account_ids, records, config.allowed)
+    exempt = np.array([why is not None for why in excused], dtype=np.bool_)
 
     # measure, link, detect
     if progress:
         progress("judge", 0, 0)
     judgement = judge(
         table.profiles,
-        np.array([why is not None for why in excused], dtype=np.bool_),
+        exempt,
         tuple(family.name for family in read.families),
         tuple(family.name for family in read.families if family.kind == "tactic"),
-        config.detection,
+        travelling.own_part(config.detection, shared),
         known.table.profiles if known else None,
+    )
+
+    judgement, ruled = travelling.apply(
+        shared, judgement, table.profiles, exempt, config.detection.fdr
     )
 
     # report
     hub_share = config.detection.hub_share
     narrator = Narrator(
-        table.account_ids, table.profiles, judgement, rules, excused, hub_share, records
+        table.account_ids, table.profiles, judgement, rules, excused, hub_share, records, ruled
     )
     with ThreadPoolExecutor(1) as beside:  # links need the other core, sentences the interpreter
         linked = beside.submit(narrator.campaigns)

@@ -17,8 +17,10 @@ from stillwatch import __version__
 from stillwatch.cli import app
 from stillwatch.config import load_config
 from stillwatch.detection.rules import load_rules
+from stillwatch.detection.travelling import failing_samples
+from stillwatch.intel.sigma import parse_rule
 from stillwatch.logs.mapping import read_mapping
-from stillwatch.profiles.phrases import FamilyTable, load_families
+from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rules
 from stillwatch.profiles.store import read_profiles
 from stillwatch.provenance.panel import read_panel
 from tests.docs.reading import (
@@ -36,6 +38,7 @@ from tests.docs.reading import (
 RUN = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
 MAPPING = ROOT / "docs" / "how-to" / "map-your-own-log.md"
 RULES = ROOT / "docs" / "how-to" / "write-a-rule.md"
+SHARED_RULE = ROOT / "docs" / "how-to" / "share-a-rule.md"
 PRIVACY = ROOT / "docs" / "design" / "privacy.md"
 MAKE_TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 COMMANDS = [command for page in pages() for command in commands(page)]
@@ -146,6 +149,12 @@ def test_the_rules_of_the_how_to_load(tmp_path: Path):
     }
     assert all(mine.matches(sample) for sample in mine.samples["match"])
     assert not any(mine.matches(sample) for sample in mine.samples["no_match"])
+
+
+def test_the_rule_that_travels_is_valid_and_passes_its_samples():
+    (text,) = (text for language, text in blocks(SHARED_RULE) if language == "yaml")
+    families = FamilyTable.compile(load_families(shipped_rules() / "phrases"))
+    assert failing_samples(parse_rule(text), families) == ()
 
 
 @pytest.mark.parametrize("page", pages(), ids=name)

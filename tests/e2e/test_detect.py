@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.domain.tables import EVENTS
+from stillwatch.intel.sigma import parse_rule
 from tests.logfiles import contents
 
 COMMAND = [sys.executable, "-m", "stillwatch"]
@@ -209,3 +210,14 @@ def piece_of(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # Linux says so when the other end is closed
         return b""
+
+
+def test_a_rule_is_drafted_from_a_campaign(world: Path, result: Path, tmp_path: Path) -> None:
+    campaign = pq.read_table(result / "campaigns.parquet")["campaign_id"][0].as_py()
+    out = tmp_path / "drafted.yaml"
+    words = ("rules", "draft", campaign, "--from", result, "--out", out, "--title", "Their words")
+    said = stillwatch(*words, "--benign", world / "events")
+    assert "have in common" in said
+    rule = parse_rule(out.read_text())
+    assert rule.phrases()
+    assert rule.measured is not None

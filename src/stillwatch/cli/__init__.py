@@ -12,7 +12,7 @@ from stillwatch.cli.lazy import LazyGroup
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 
-_ON_DEMAND = ("simulate", "evaluate", "correlate")
+_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules")
 
 
 class OnDemand(TyperGroup):

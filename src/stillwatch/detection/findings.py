@@ -5,7 +5,7 @@ a second of any kind. Every sentence carries its figure and what is typical.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -60,6 +60,8 @@ class Narrator:
     """Things that a larger share of all accounts has in common are no evidence of a link."""
     records: pa.Table | None = None
     """Sign-up records in the order of ``profiles`` (null rows where unknown), or None."""
+    by_rules: Mapping[int, Reason] = field(default_factory=dict)
+    """What shared rules say of an account, by its row."""
 
     @cached_property
     def keys(self) -> Keys:
@@ -140,7 +142,7 @@ class Narrator:
             events=int(profile["events"]),
             first_seen=_instant(profile["first_seen"]),
             last_seen=_instant(profile["last_seen"]),
-            reasons=(self._memberships[row], *reasons) if member else reasons,
+            reasons=(*self._leading.get(row, ()), *reasons),
             exemplars=quoted[number].get(row, ()) if member else exemplars(profile),
             innocent=innocent,
             exempt=self.exemptions[row],
@@ -183,14 +185,24 @@ class Narrator:
                 told[row] = Reason("campaign", index, p, f"{h} of {n} {said}")
         return told
 
+    @cached_property
+    def _leading(self) -> dict[int, tuple[Reason, ...]]:
+        """What is said of an account before its own signals: its campaign, and a shared rule."""
+        rows = sorted({*self._memberships, *self.by_rules})
+        sources = (self._memberships, self.by_rules)
+        return {row: tuple(told[row] for told in sources if row in told) for row in rows}
+
     def _reasons(self, rows: Ints, most: int) -> Reasons:
-        """Reasons of accounts by their own signals; a member's leave room for its campaign."""
+        """Reasons of accounts by their own signals; they leave room for those that lead."""
         judgement = self.judgement
+        room = np.zeros(self.profiles.size, dtype=np.int64)
+        for row, first in self._leading.items():
+            room[row] = len(first)
         return Reasons.of(
             judgement.signals[rows],
             judgement.below[rows],
             self.profiles["events"][rows].astype(np.float64),
-            most - (judgement.campaign[rows] >= 0),
+            most - room[rows],
             judgement.ordinary,
         )
 
@@ -198,7 +210,8 @@ class Narrator:
         """The reasons of all accounts as one Arrow list column, without an object per reason."""
         everybody = np.arange(self.profiles.size)
         own = self._reasons(everybody, most)
-        members, first = list(self._memberships), list(self._memberships.values())
+        leading = [(row, reason) for row, first in self._leading.items() for reason in first]
+        members, first = [row for row, _ in leading], [reason for _, reason in leading]
         owner = np.concatenate([np.array(members, dtype=np.int64), own.row])
         reasons = pa.StructArray.from_arrays(
             [

@@ -18,7 +18,7 @@ Rules
 import numpy as np
 from numba import uint32, uint64
 
-from stillwatch.profiles.hashing import helper, kernel, mix64
+from stillwatch.profiles.hashing import allocating_kernel, helper, kernel, mix64
 from stillwatch.profiles.scan import BLOCK
 from stillwatch.profiles.simd import contains, count_below, sort_16, sort_32
 
@@ -133,6 +133,15 @@ def _placed(word, place):  # type: ignore[no-untyped-def]
     """What a word adds to the hash of its prompt: a sum, so that no word waits for another."""
     mixed = (word ^ (uint64(place) * _FIRST)) * _STEP
     return (mixed ^ (mixed >> uint64(32))) * _SECOND
+
+
+@allocating_kernel
+def shingles_of(words):  # type: ignore[no-untyped-def]
+    """The shingles of a text's word hashes, in order; none for a text of one or two words."""
+    out = np.empty(max(0, words.size - 2), np.uint32)
+    for k in range(out.size):
+        out[k] = _shingle(words[k], words[k + 1], words[k + 2])
+    return out
 
 
 @kernel

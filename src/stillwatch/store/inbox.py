@@ -1,0 +1,153 @@
+"""What other members said, what it is worth, and how far the hub's log was followed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, delete, func, insert, select
+
+from stillwatch.store.outbox import now
+from stillwatch.store.schema import hubs, received, relied, standing
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One version of another's object."""
+
+    hub: str
+    """URL it came from, or of the file."""
+    collection: str
+    stix_id: str
+    modified: str
+    index: int
+    """Leaf of the log; -1 for what is not logged."""
+    publisher: str
+    kind: str
+    signed: bool
+    """Whether signature and history were verified."""
+    body: dict[str, Any]
+
+
+def keep(connection: Connection, items: Iterable[Received]) -> int:
+    """Keep what came, once; returns how many were new."""
+    new = 0
+    for one in items:
+        key = (
+            (received.c.hub == one.hub)
+            & (received.c.collection == one.collection)
+            & (received.c.stix_id == one.stix_id)
+            & (received.c.modified == one.modified)
+        )
+        if connection.execute(select(received.c.index).where(key)).first() is not None:
+            continue
+        connection.execute(
+            insert(received).values(
+                hub=one.hub,
+                collection=one.collection,
+                stix_id=one.stix_id,
+                modified=one.modified,
+                index=one.index,
+                publisher=one.publisher,
+                kind=one.kind,
+                signed=int(one.signed),
+                body=orjson.dumps(one.body),
+                came=now(),
+            )
+        )
+        new += 1
+    return new
+
+
+def newest(connection: Connection, stix_id: str | None = None) -> list[Received]:
+    """The newest version of every object that came, or of one; oldest claims first."""
+    last = (
+        select(received.c.hub, received.c.stix_id, func.max(received.c.modified).label("modified"))
+        .group_by(received.c.hub, received.c.stix_id)
+        .subquery()
+    )
+    same = (
+        (received.c.hub == last.c.hub)
+        & (received.c.stix_id == last.c.stix_id)
+        & (received.c.modified == last.c.modified)
+    )
+    query = select(received).join(last, same).order_by(received.c.index, received.c.stix_id)
+    if stix_id is not None:
+        query = query.where(received.c.stix_id == stix_id)
+    return [
+        Received(
+            r.hub, r.collection, r.stix_id, r.modified, r._mapping["index"], r.publisher, r.kind,
+            bool(r.signed), orjson.loads(r.body),
+        )
+        for r in connection.execute(query)
+    ]  # fmt: skip
+
+
+def position(connection: Connection, hub: str) -> tuple[dict[str, Any], set[int]] | None:
+    """How far the log of a hub was followed, and with which audiences."""
+    row = connection.execute(select(hubs).where(hubs.c.url == hub)).first()
+    if row is None:
+        return None
+    return orjson.loads(row.known), set(orjson.loads(row.audiences))
+
+
+def follow(
+    connection: Connection, hub: str, known: Mapping[str, Any], audiences: Iterable[int]
+) -> None:
+    """Keep how far the log was followed."""
+    connection.execute(delete(hubs).where(hubs.c.url == hub))
+    connection.execute(
+        insert(hubs).values(
+            url=hub,
+            known=orjson.dumps(known),
+            audiences=orjson.dumps(sorted(audiences)).decode(),
+            pulled=now(),
+        )
+    )
+
+
+def set_standing(
+    connection: Connection, hub: str, items: Iterable[tuple[str, str, Mapping[str, Any]]]
+) -> None:
+    """Keep what the hub says claims are worth: (collection, id, standing)."""
+    for collection, stix_id, said in items:
+        key = (
+            (standing.c.hub == hub)
+            & (standing.c.collection == collection)
+            & (standing.c.stix_id == stix_id)
+        )
+        connection.execute(delete(standing).where(key))
+        connection.execute(
+            insert(standing).values(
+                hub=hub, collection=collection, stix_id=stix_id, body=orjson.dumps(said)
+            )
+        )
+
+
+def standings(connection: Connection) -> dict[tuple[str, str], dict[str, Any]]:
+    """What is known of the worth of claims, by hub and id."""
+    return {
+        (row.hub, row.stix_id): orjson.loads(row.body)
+        for row in connection.execute(select(standing))
+    }
+
+
+def rely(connection: Connection, stix_id: str, what: str) -> None:
+    """Write down that something here rests on a received claim."""
+    release(connection, stix_id, what)
+    connection.execute(insert(relied).values(stix_id=stix_id, what=what, since=now()))
+
+
+def release(connection: Connection, stix_id: str, what: str) -> None:
+    """Nothing of that name rests on the claim any more."""
+    its = (relied.c.stix_id == stix_id) & (relied.c.what == what)
+    connection.execute(delete(relied).where(its))
+
+
+def resting_on(connection: Connection, stix_ids: Iterable[str]) -> dict[str, list[str]]:
+    """What here rests on each of the claims."""
+    found: dict[str, list[str]] = {}
+    query = select(relied).where(relied.c.stix_id.in_(list(stix_ids))).order_by(relied.c.since)
+    for row in connection.execute(query):
+        found.setdefault(row.stix_id, []).append(row.what)
+    return found
