@@ -7,9 +7,11 @@ client would POST to a collection of claims, under the poster's own identity and
 
 import base64
 import copy
+import hashlib
 import json
 import re
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -706,7 +708,11 @@ def lawful() -> list[Payload]:
         release_pivot=False,
     ))  # fmt: skip
     found["campaign-most"] = to_stix(replace(campaign, accounts=SPANS[-1], exchanges=SPANS[-1]))
-    one_day = replace(campaign.terms, valid_until=datetime(2026, 11, 21, tzinfo=UTC))
+    one_day = replace(
+        campaign.terms,
+        valid_from=datetime(2026, 11, 26, tzinfo=UTC),
+        valid_until=datetime(2026, 11, 27, tzinfo=UTC),
+    )
     found["valid-one-day"] = to_stix(replace(campaign, terms=one_day))
     long = replace(campaign.terms, valid_until=datetime(2029, 11, 20, tzinfo=UTC))
     found["valid-three-years"] = to_stix(replace(campaign, terms=long))
@@ -731,7 +737,13 @@ def lawful() -> list[Payload]:
         found[f"rule-{name}"] = to_stix(
             replace(rule, rule=text, digest=rule_digest(rule_content(text)))  # type: ignore[type-var]
         )
-    return [Payload(name, "", obj) for name, obj in found.items()]
+    return [Payload(name, "", _own_id(name, obj)) for name, obj in found.items()]
+
+
+def _own_id(name: str, obj: Object) -> Object:
+    """The object as a claim of its own, so that all of them can be posted to one collection."""
+    seed = hashlib.sha256(name.encode()).digest()
+    return {**obj, "id": f"{obj['type']}--{uuid.UUID(bytes=seed[:16], version=4)}"}
 
 
 def write() -> None:
