@@ -56,7 +56,7 @@ class World:
         auth = None if name is None else (name, self.tokens[name])
         headers = {"Accept": TAXII, "Content-Type": TAXII, **options.pop("headers", {})}
         return httpx.Client(
-            base_url=self.base, auth=auth, headers=headers, timeout=60, trust_env=False, **options
+            base_url=self.base, auth=auth, headers=headers, timeout=180, trust_env=False, **options
         )
 
 

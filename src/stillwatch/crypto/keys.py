@@ -91,15 +91,20 @@ class SigningKey:
         data = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
         except FileExistsError as error:
             raise ConfigError(
                 f"key file {path} exists", hint="keys are never overwritten: move it away first"
             ) from error
         except OSError as error:
+            raise ConfigError(f"key file {path} cannot be written ({error.strerror})") from error
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _sync_folder(path.parent)
+        except OSError as error:
+            path.unlink(missing_ok=True)  # half a key is none
             raise ConfigError(f"key file {path} cannot be written ({error.strerror})") from error
 
     def sign(self, message: bytes) -> bytes:
@@ -108,6 +113,16 @@ class SigningKey:
 
     def __repr__(self) -> str:
         return f"SigningKey({self.id})"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the name of a new file durable, where folders can be opened (POSIX)."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def key_id(public: bytes) -> KeyId:

@@ -173,9 +173,9 @@ def signing_input(statement: Mapping[str, Any]) -> bytes:
 
 def check_form(statement: Any) -> None:
     """Raise ``NotTrusted`` unless it has exactly the members of a statement, of the right kind."""
-    if not isinstance(statement, dict) or statement.get("action") not in _MEMBERS:
+    action = statement.get("action") if isinstance(statement, dict) else None
+    if not isinstance(action, str) or action not in _MEMBERS:
         raise NotTrusted("a key statement has an action: " + ", ".join(_MEMBERS))
-    action = statement["action"]
     needed, allowed = _MEMBERS[action], _MEMBERS[action] | _OPTIONAL.get(action, frozenset())
     if missing := sorted(needed - statement.keys()):
         raise NotTrusted(f"key statement {action!r} lacks {missing[0]!r}")

@@ -19,10 +19,10 @@ from stillwatch.crypto.jws import verify_detached
 from stillwatch.crypto.records import claim_record
 from stillwatch.errors import InputError, NotTrusted
 from stillwatch.hub import governance, keys
+from stillwatch.hub.envelope import Item
 from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.schema import groups, members
 from stillwatch.hub.standing.reading import FOREVER, Said, read
-from stillwatch.hub.taxii.envelope import Item
 from stillwatch.hub.transparency import log as transparency
 from stillwatch.intel.marking import tlp
 from stillwatch.intel.policy import Directory, check_claim

@@ -147,6 +147,10 @@ def _postgresql_connected(raw: Any, _record: object) -> None:
         cursor.execute("SET synchronous_commit = on")
         cursor.execute(f"SET lock_timeout = '{_WAIT_S}s'")
         cursor.execute("SET timezone = 'UTC'")
+        # a page follows an index from where the last one ended; before the first statistics are
+        # gathered the planner would rather read and sort the whole collection
+        for way in ("bitmapscan", "hashjoin", "mergejoin", "seqscan"):
+            cursor.execute(f"SET enable_{way} = off")
     raw.commit()
 
 

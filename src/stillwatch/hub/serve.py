@@ -26,6 +26,8 @@ from stillwatch.hub.metrics import FOLDER
 
 _BACKLOG: Final = 1024
 _GRACE_S: Final = 20
+_HEALTH_S: Final = 60
+"""A worker that does not answer its parent for so long is replaced; a loaded machine is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def serve(
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_S,
+        timeout_worker_healthcheck=_HEALTH_S,
         h11_max_incomplete_event_size=64 * 1024,
     )
     say(_where(listener, place.workers))

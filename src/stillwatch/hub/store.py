@@ -20,12 +20,12 @@ from stillwatch.hub import audience, claims
 from stillwatch.hub.auth import Caller, Collection
 from stillwatch.hub.claims import Sound
 from stillwatch.hub.clock import instant
+from stillwatch.hub.envelope import Item, same
 from stillwatch.hub.errors import Problem
 from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.quotas import spend
 from stillwatch.hub.refusals import QuotaSpent
 from stillwatch.hub.schema import audiences, collections, objects, statuses
-from stillwatch.hub.taxii.envelope import Item, same
 
 _ASKED_AT_ONCE: Final = 500
 _HOUR: Final = 3_600_000_000

@@ -129,6 +129,7 @@ GOOD = add(ALPHA, K1, AT)
         (None, "has an action"),
         ([], "has an action"),
         ({"action": "grant"}, "has an action"),
+        ({"action": []}, "has an action"),
         ({**GOOD, "extra": 1}, "unknown member 'extra'"),
         ({k: v for k, v in GOOD.items() if k != "proof"}, "lacks 'proof'"),
         ({**GOOD, "proof": 7}, "'proof' of a key statement must be a text"),

@@ -206,7 +206,7 @@ class _Check:
                 ("id", content.get("id"), stix_id),
                 ("version", _micros(content.get("modified")), version),
             ):
-                if said != kept:
+                if said is not None and said != kept:
                     self.report.fault("object", where, f"its row has another {name}", said, kept)
         self.walk.claim(index, collection, content, where)
 
@@ -304,9 +304,11 @@ class _Check:
 
 
 def _micros(timestamp: Any) -> int | None:
-    """Microseconds since 1970 of a STIX timestamp."""
+    """Microseconds since 1970 of a STIX timestamp; None for what the calendar has not."""
     try:
         at = datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
     except ValueError:
+        return None
+    if at.tzinfo is None:
         return None
     return int(at.replace(microsecond=0).timestamp()) * 1_000_000 + at.microsecond

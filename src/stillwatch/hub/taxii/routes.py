@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from stillwatch.hub import claims, keys
+from stillwatch.hub import claims, envelope, keys
 from stillwatch.hub.audience import Admitted
 from stillwatch.hub.audit import Act
 from stillwatch.hub.auth import Collection, caller
@@ -25,7 +25,7 @@ from stillwatch.hub.clock import instant
 from stillwatch.hub.errors import MEDIA, Problem
 from stillwatch.hub.schema import objects, statuses
 from stillwatch.hub.store import Post
-from stillwatch.hub.taxii import envelope, media, pages
+from stillwatch.hub.taxii import media, pages
 from stillwatch.hub.taxii.pages import Sight
 from stillwatch.hub.taxii.query import ALL, Query, Versions, parse
 

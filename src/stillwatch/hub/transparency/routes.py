@@ -52,6 +52,8 @@ _BYTES: Final = "application/octet-stream"
 _AHEAD_S: Final = 600
 """Seconds by which a witness's clock may be ahead."""
 _HASH: Final = 32
+_MOST_COSIGNATURES: Final = 200
+"""Readers of notes may refuse longer ones."""
 
 router = APIRouter(prefix="/log", tags=["transparency log"])
 Calling = Annotated[Caller, Depends(caller)]
@@ -99,6 +101,7 @@ def checkpoint(
             select(cosignatures.c.line)
             .where(cosignatures.c.size == found.size)
             .order_by(cosignatures.c.member)
+            .limit(_MOST_COSIGNATURES)
         ).all()
     note = found.note + "".join(f"{line}\n" for line in lines)
     headers = {"Cache-Control": "no-cache", "Content-Type": "text/plain; charset=utf-8"}
