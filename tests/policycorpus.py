@@ -7,9 +7,11 @@ client would POST to a collection of claims, under the poster's own identity and
 
 import base64
 import copy
+import hashlib
 import json
 import re
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -419,6 +421,19 @@ def _native(kind: str, name: str, value: Any) -> Object:
     return {**_base(kind), name: value}
 
 
+def _foreign(kind: str, **values: Any) -> Object:
+    """A sound STIX object that is no claim."""
+    return {
+        "type": kind,
+        "spec_version": "2.1",
+        "id": f"{kind}--{reference('actor')[-36:]}",
+        "created": "2026-11-20T09:30:15.000Z",
+        "modified": "2026-11-20T09:30:15.000Z",
+        "object_marking_refs": [MARKINGS[Tlp.AMBER]],
+        **values,
+    }
+
+
 def _outside() -> Iterator[Payload]:
     """Properties of the object: ids, times, markings, terms, and what contradicts the fields."""
     uuid1 = "campaign--c232ab00-9414-11ec-b3c8-9f6bdeced846"
@@ -481,13 +496,12 @@ def _outside() -> Iterator[Payload]:
         "no-extension": (EXT, {k: v for k, v in _base("campaign").items() if k != "extensions"}),
         "empty-extension": (f"{EXT}.kind", _native("campaign", "extensions", {CLAIM: {}})),
         "kind-differs": (f"{EXT}.kind", _put(_base("campaign"), f"{EXT}.kind", "actor")),
-        "note-object": ("type", {"type": "note", "spec_version": "2.1", "id": "note--"
-                        + reference("actor")[-36:], "content": "tell me a joke"}),
-        "identity-object": ("type", {**_base("actor"), "type": "identity", "name": "Harbour Lane"}),
-        "course-of-action": ("type", {**_base("actor"), "type": "course-of-action"}),
-        "indicator-of-address": (EXT, {"type": "indicator", "pattern_type": "stix",
-                                 "pattern": "[ipv4-addr:value = '198.51.100.23']"}),
-        "email-observable": ("type", {"type": "email-addr", "value": "jane.roe@example.com"}),
+        "note-object": ("type", _foreign("note", content="tell me a joke")),
+        "identity-object": ("type", _foreign("identity", name="Harbour Lane")),
+        "course-of-action": ("type", _foreign("course-of-action", name="Block them")),
+        "indicator-of-address": (EXT, _foreign("indicator", pattern_type="stix",
+                                 pattern="[ipv4-addr:value = '198.51.100.23']")),
+        "email-observable": ("type", _foreign("email-addr", value="jane.roe@example.com")),
         "type-list": ("type", _native("campaign", "type", ["campaign"])),
         "no-type": ("type", {"name": "tell me a joke"}),
     }  # fmt: skip
@@ -706,7 +720,11 @@ def lawful() -> list[Payload]:
         release_pivot=False,
     ))  # fmt: skip
     found["campaign-most"] = to_stix(replace(campaign, accounts=SPANS[-1], exchanges=SPANS[-1]))
-    one_day = replace(campaign.terms, valid_until=datetime(2026, 11, 21, tzinfo=UTC))
+    one_day = replace(
+        campaign.terms,
+        valid_from=datetime(2026, 11, 26, tzinfo=UTC),
+        valid_until=datetime(2026, 11, 27, tzinfo=UTC),
+    )
     found["valid-one-day"] = to_stix(replace(campaign, terms=one_day))
     long = replace(campaign.terms, valid_until=datetime(2029, 11, 20, tzinfo=UTC))
     found["valid-three-years"] = to_stix(replace(campaign, terms=long))
@@ -731,7 +749,13 @@ def lawful() -> list[Payload]:
         found[f"rule-{name}"] = to_stix(
             replace(rule, rule=text, digest=rule_digest(rule_content(text)))  # type: ignore[type-var]
         )
-    return [Payload(name, "", obj) for name, obj in found.items()]
+    return [Payload(name, "", _own_id(name, obj)) for name, obj in found.items()]
+
+
+def _own_id(name: str, obj: Object) -> Object:
+    """The object as a claim of its own, so that all of them can be posted to one collection."""
+    seed = hashlib.sha256(name.encode()).digest()
+    return {**obj, "id": f"{obj['type']}--{uuid.UUID(bytes=seed[:16], version=4)}"}
 
 
 def write() -> None:

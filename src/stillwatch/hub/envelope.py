@@ -17,6 +17,7 @@ import orjson
 from stillwatch.hub.errors import Problem
 from stillwatch.hub.limits import Limits
 from stillwatch.intel.objects import check, spec_version, version_of
+from stillwatch.intel.policy.strict import repeated
 
 _LARGEST: Final = 2**53 - 1
 _NAME: Final = 250
@@ -68,9 +69,12 @@ def _parse(body: bytes) -> Any:
         if _LONG_NUMBER.search(body):
             # the fast parser rounds integers beyond 64 bits: this one shows them
             data = json.loads(body)
+        twice = repeated(body)
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, orjson.JSONDecodeError) else "too deep"
         raise Problem(400, f"the body is no JSON: {why}") from None
+    if twice:
+        raise Problem(400, "a member of an object is given twice", hint="send each once")
     return data
 
 

@@ -43,6 +43,15 @@ def parse(data: bytes) -> Any:
     return value
 
 
+def repeated(data: bytes) -> bool:
+    """Whether an object in a sound JSON text names a member twice (RFC 7493, section 2.3)."""
+    try:
+        json.loads(data, object_pairs_hook=_unique)
+    except InputError:
+        return True
+    return False
+
+
 def _depth(data: bytes) -> int:
     """Deepest nesting outside of strings; in one pass, so that no parser recurses too far."""
     if data.count(b"[") + data.count(b"{") <= MOST_DEPTH:

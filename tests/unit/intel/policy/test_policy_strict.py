@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.errors import InputError
-from stillwatch.intel.policy.strict import MOST_BYTES, MOST_DEPTH, parse
+from stillwatch.intel.policy.strict import MOST_BYTES, MOST_DEPTH, parse, repeated
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,11 @@ from stillwatch.intel.policy.strict import MOST_BYTES, MOST_DEPTH, parse
 def test_what_is_ambiguous_or_too_much(text, words):
     with pytest.raises(InputError, match=words):
         parse(text)
+
+
+def test_a_member_given_twice_is_found_at_any_depth():
+    assert repeated(b'[{"a": [{"b": 1, "b": 2}]}]')
+    assert not repeated(b'[{"a": {"a": 1}}, {"a": 2}]')
 
 
 def test_brackets_in_texts_are_no_depth():
