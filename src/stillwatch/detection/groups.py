@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 
 _JOIN = 0.2  # a group of which less is left over belongs to the campaign that has the rest
 _SAME = 0.6  # share of a group that must be in one campaign for the rest to join it
-_PART = 0.2  # of what is usual in its campaign, that a member does
+_PART = 0.15  # of what is usual in its campaign, that a member does
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +124,24 @@ def _working(groups: Groups, members: Ints) -> Ints:
     """Streams of the accounts that do their part of a campaign.
 
     Someone who met the scaffold and tried it a few times carries it much less than is usual in the
-    campaign, by number of different prompts and by share of the account's sample.
+    campaign, by number of different prompts and by share of the account's sample. Usual is what the
+    account behind half of the work does, or more: many who tried do not make trying usual.
     """
     row, slot = groups.streams.events(members)
     prompt = groups.profiles["sample_prompt"][row, slot].astype(np.int64)
     owners, work = np.unique(np.unique(np.stack([row, prompt]), axis=1)[0], return_counts=True)
     share = work / sampled(groups.profiles[owners])
-    part = (work >= _PART * np.median(work)) | (share >= _PART * np.median(share))
+    part = (work >= _PART * _usual(work.astype(np.float64), work)) | (
+        share >= _PART * _usual(share, work)
+    )
     return members[np.isin(groups.streams.owner[members], owners[part])]
+
+
+def _usual(amounts: Floats, work: Ints) -> float:
+    """Median of the amounts, each counted once for every prompt of the account."""
+    order = np.argsort(amounts, kind="stable")
+    middle = np.searchsorted(np.cumsum(work[order]), work.sum() / 2)
+    return float(amounts[order[middle]])
 
 
 def _home(campaigns: Ints, size: int) -> int:
