@@ -8,11 +8,10 @@ from typer.core import TyperGroup
 
 from stillwatch.cli.detect import detect
 from stillwatch.cli.explain import explain
-from stillwatch.cli.lazy import LazyGroup
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 
-_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules")
+_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules", "hub", "share")
 
 
 class OnDemand(TyperGroup):
@@ -45,7 +44,6 @@ class OnDemand(TyperGroup):
 
 app = typer.Typer(
     name="stillwatch",
-    cls=LazyGroup,
     help="Find adversarial distillation in your own request logs.",
     cls=OnDemand,
     no_args_is_help=True,
