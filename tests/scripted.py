@@ -15,6 +15,7 @@ class Asked:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def serving(reply: Callable[[Asked], Reply]) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            asked = Asked(parts.path, dict(parse_qsl(parts.query)), dict(self.headers))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked = Asked(parts.path, dict(parse_qsl(parts.query)), dict(self.headers), body)
             told.asked.append(asked)
             answer = reply(asked)
             self.send_response(answer.status)
@@ -49,6 +51,8 @@ def serving(reply: Callable[[Asked], Reply]) -> Iterator[Server]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer.body)
+
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Say nothing: tests look at ``asked``."""

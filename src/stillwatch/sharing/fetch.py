@@ -20,6 +20,7 @@ from stillwatch.errors import ConfigError, PeerError
 
 _LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 _SHOWN: Final = 200
+_FINE: Final = frozenset((200, 201, 202, 204))
 _HINTS: Final = {
     401: "the server does not know this user or token",
     403: "the server does not let this user read there",
@@ -53,7 +54,7 @@ BOUNDS: Final = Bounds()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of status 200."""
+    """One answer of success."""
 
     body: Any
     headers: Mapping[str, str]
@@ -81,14 +82,29 @@ class Fetcher:
 
     def get(self, url: str, accept: str, params: Mapping[str, str] | None = None) -> Answer:
         """Ask for JSON. Raises ``PeerError``."""
+        raw = self.ask("GET", url, accept, params=params)
+        return Answer(_parsed(raw.body, url), raw.headers)
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        accept: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        kind: str = "application/json",
+    ) -> Answer:
+        """Ask, or tell ``content`` of a media type; the body comes as bytes. Raises ``PeerError``."""
         if origin_of(url) != self.origin:
             raise PeerError(
                 f"{shown(self.origin)} sends us on to {shown(origin_of(url))}",
                 hint="name that address yourself if you trust it",
             )
+        headers = {"Accept": accept, **({"Content-Type": kind} if content is not None else {})}
         try:
             with self._client.stream(
-                "GET", url, headers={"Accept": accept}, params=params
+                method, url, headers=headers, params=params, content=content
             ) as answer:
                 body = self._read(answer, url)
         except httpx.HTTPError as error:
@@ -96,12 +112,12 @@ class Fetcher:
             raise PeerError(
                 f"{shown(url)} did not answer: {shown(reason)}", hint="try again later"
             ) from error
-        if answer.status_code != httpx.codes.OK:
+        if answer.status_code not in _FINE:
             raise PeerError(
                 f"{shown(url)} answered {answer.status_code}{_title(body)}",
                 hint=_HINTS.get(answer.status_code, "try again later"),
             )
-        return Answer(_parsed(body, url), {k.lower(): v for k, v in answer.headers.items()})
+        return Answer(body, {k.lower(): v for k, v in answer.headers.items()})
 
     def close(self) -> None:
         """Let go of connections."""
@@ -161,7 +177,8 @@ def _parsed(body: bytes, url: str) -> Any:
 def _title(body: bytes) -> str:
     """What a TAXII error body says, if it is one."""
     try:
-        said = orjson.loads(body)["title"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        said = orjson.loads(body)
+        told = said.get("description") or said["title"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return ""
-    return f" ({shown(said)})" if isinstance(said, str) else ""
+    return f" ({shown(told)})" if isinstance(told, str) else ""

@@ -38,7 +38,7 @@ class Said:
     disputed: int = 0
     refuted: int = 0
     state: str = "current"
-    """current, disputed, revoked, expired, frozen, or suspended (its publisher)."""
+    """current, disputed, revoked, expired, frozen, compromised, or suspended (its publisher)."""
     signed: bool = True
 
 
@@ -55,7 +55,7 @@ def weigh(said: Said) -> Weight:
     """Weigh one claim."""
     if not said.signed:
         return Weight(0.0, ("it is unsigned: a lead to look at, no evidence",))
-    if said.state in ("revoked", "expired", "frozen"):
+    if said.state in ("revoked", "expired", "frozen", "compromised"):
         return Weight(0.0, (f"it is {said.state}",))
     value, why = said.confidence / 100, [f"its publisher is {said.confidence} % sure"]
     if said.state == "suspended" and not said.confirmed:
