@@ -3,7 +3,8 @@
     python bench/run.py [--repeat 3] [--worlds 8] [--only WORDS ...]
 
 The page is written anew after each section, and a section that was not measured stays as it is,
-so a run that was stopped goes on with ``--only`` and words of the titles that are missing.
+so a run that was stopped goes on with ``--only`` and words of the titles that are missing. So does one
+whose data or packages are absent here.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from typing import Any
 import kernel
 import speed
 from common import ROOT, markdown
-from correlation import figures, marks, peers
+from correlation import figures, marks, neural, peers
 from correlation import speed as panel_speed
 from quality import ablation, baselines, calibration, replay, weights, windows, worlds
 
@@ -55,6 +56,11 @@ def sections(repeat: int, count: int) -> list[Section]:
         ),
         ("Output correlation beside others", corr("peers"), peers.measured),
         ("Planted marks", corr("marks"), lambda: marks.measured(20, 1000)),
+        (
+            "Planted marks through neural students",
+            corr("neural --minutes 60"),
+            lambda: neural.measured(10, 60),
+        ),
         ("Weights, held out", of("weights"), lambda: weights.measure(count)),
     ]
 
@@ -97,8 +103,11 @@ def main() -> None:
         parser.error(f"no section has {' or '.join(words)} in its title: {', '.join(titles)}")
     for title, command, measure in chosen:
         print(title, file=sys.stderr, flush=True)
-        now = f"{datetime.now(UTC):%Y-%m-%d}"
-        known[title] = f"`{command}`, measured {now}\n\n{markdown(measure()).strip()}"
+        now, result = f"{datetime.now(UTC):%Y-%m-%d}", measure()
+        if "skipped" in result and title in known:
+            print(f"kept as it was: {result['skipped']}", file=sys.stderr, flush=True)
+            continue
+        known[title] = f"`{command}`, measured {now}\n\n{markdown(result).strip()}"
         write(titles, known)
 
 

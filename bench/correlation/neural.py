@@ -5,9 +5,9 @@ by the project's own processor. The student is another small Llama: trained on o
 first, then fine-tuned on a mixture of marked answers and such others. Its answers are written as text and
 tested by ``stillwatch correlate marks test`` for every key of a ring. Needs PyTorch and transformers.
 
-cd bench && python -m correlation.neural [--runs 10] [--minutes 0] [--json]
+cd bench && python -m correlation.neural [--runs 10] [--minutes 0] [--quick 0] [--json]
 
-``--minutes`` begins no further run after that time.
+``--minutes`` begins no further run after that time; ``--quick 1`` has smaller models and less text.
 """
 
 import importlib.metadata
@@ -34,16 +34,32 @@ from stillwatch.provenance.marks.processor import GreenListProcessor
 
 GAMMA, DELTA = 0.25, 2.0
 SHARES = (0.0, 0.05, 0.10, 0.25, 0.50, 1.0)
-CORPUS = 60_000
-"""Tokens that a student is fine-tuned on, and how many times."""
-EPOCHS = 3
-ANSWERS = (10_000, 20_000)
-"""Tokens that the student answers with."""
 KEYS = 64
-LENGTH, BATCH = 64, 16
-END, VOCABULARY = 0, 1024
-TEACHER, STUDENT = (96, 2), (64, 2)
-"""Width and layers."""
+LENGTH, BATCH, END = 64, 16, 0
+STEPS = 32
+"""Tokens a row in measuring speed."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the models are, and what they learn from and answer."""
+
+    vocabulary: int
+    teacher: tuple[int, int]
+    """Width and layers."""
+    teaching_steps: int
+    student: tuple[int, int]
+    base_steps: int
+    corpus: int
+    """Tokens that a student is fine-tuned on."""
+    epochs: int
+    answers: tuple[int, ...]
+    """Tokens that the student answers with."""
+
+
+FULL = Size(512, (128, 2), 1500, (128, 2), 600, 60_000, 4, (10_000, 20_000))
+QUICK = Size(512, (128, 1), 400, (128, 1), 150, 60_000, 5, (10_000,))
+"""A green list is a matrix of full rank over the vocabulary: a narrow student cannot hold it."""
 TEACHERS = ("claude-2.1", "claude-2", "claude-3-opus-20240229")
 OTHERS = ("llama-2-13b-chat-hf", "vicuna-13b", "mistral-medium", "cohere")
 Ids = list[int]
@@ -68,7 +84,7 @@ class Texts:
     """Of the teachers, to measure perplexity on."""
 
 
-def texts(folder: Path) -> Texts:
+def texts(folder: Path, vocabulary: int) -> Texts:
     """Real answers, cut by a tokenizer that is trained on all of them."""
     read = answers(folder)
     both = [[t for m in group for t in read.outputs[m].values()] for group in (TEACHERS, OTHERS)]
@@ -79,16 +95,16 @@ def texts(folder: Path) -> Texts:
     tokenizer.train_from_iterator(
         [t for group in both for t in group],
         trainers.BpeTrainer(
-            vocab_size=VOCABULARY, special_tokens=["<end>"], initial_alphabet=alphabet,
+            vocab_size=vocabulary, special_tokens=["<end>"], initial_alphabet=alphabet,
             show_progress=False,
         ),
     )  # fmt: skip
     teaching, clean = ([[*tokenizer.encode(t).ids, END] for t in group] for group in both)
-    return Texts(tokenizer, teaching[::10] and [t for i, t in enumerate(teaching) if i % 10],
-                 clean, teaching[::10])  # fmt: skip
+    kept = [ids for i, ids in enumerate(teaching) if i % 10]
+    return Texts(tokenizer, kept, clean, held=teaching[::10])
 
 
-def llama(width: int, layers: int, vocabulary: int = VOCABULARY) -> Any:
+def llama(width: int, layers: int, vocabulary: int) -> Any:
     """A small model with random weights."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -165,10 +181,12 @@ def _first(data: Sequence[Ids], tokens: float) -> list[Ids]:
     return list(data[: int(np.searchsorted(total, tokens)) + 1]) if tokens else []
 
 
-def mix(marked: list[Ids], clean: list[Ids], part: float, rng: np.random.Generator) -> list[Ids]:
+def mix(
+    marked: list[Ids], clean: list[Ids], part: float, corpus: int, rng: np.random.Generator
+) -> list[Ids]:
     """Answers of both kinds, ``part`` of the tokens marked."""
     out: list[Ids] = []
-    for data, wanted in ((marked, part * CORPUS), (clean, (1 - part) * CORPUS)):
+    for data, wanted in ((marked, part * corpus), (clean, (1 - part) * corpus)):
         out += _first([data[i] for i in rng.permutation(len(data))], wanted)
     return [out[i] for i in rng.permutation(len(out))]
 
@@ -187,14 +205,16 @@ def tested(folder: Path, tokenizer: Tokenizer, answered: Sequence[Ids]) -> dict[
 Found = dict[tuple[float, int], list[dict[str, Any]]]
 
 
-def dilution(teacher: Any, data: Texts, runs: int, minutes: int) -> list[dict[str, Any]]:
+def dilution(
+    teacher: Any, data: Texts, size: Size, runs: int, minutes: int
+) -> list[dict[str, Any]]:
     """Power against the share of marked text, a new key of the ring each run."""
-    base = train(llama(*STUDENT), data.clean, 700, 4e-3, seed=2)
+    base = train(llama(*size.student, size.vocabulary), data.clean, size.base_steps, 4e-3, seed=2)
     ring = Keyring(
         tuple(Key(f"cohort-{i:02}", np.random.default_rng(900 + i).bytes(16)) for i in range(KEYS)),
         GAMMA, DELTA,
     )  # fmt: skip
-    found: Found = {(part, tokens): [] for tokens in ANSWERS for part in SHARES}
+    found: Found = {(part, tokens): [] for tokens in size.answers for part in SHARES}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_keyring(ring, folder / "keys.json")
@@ -205,16 +225,18 @@ def dilution(teacher: Any, data: Texts, runs: int, minutes: int) -> list[dict[st
                 runs = run
                 break
             served = generate(
-                teacher, CORPUS, run, GreenListProcessor(ring.keys[run], GAMMA, DELTA)
+                teacher, size.corpus, run, GreenListProcessor(ring.keys[run], GAMMA, DELTA)
             )
             for part in SHARES:
                 rng = np.random.default_rng(100 + run)
-                student = _student(base, mix(served, data.clean, part, rng), run)
-                answered = generate(student, max(ANSWERS), 1000 + run)
-                for tokens in ANSWERS:
+                student = _student(base, mix(served, data.clean, part, size.corpus, rng), size, run)
+                answered = generate(student, max(size.answers), 1000 + run)
+                for tokens in size.answers:
                     record = tested(folder, data.tokenizer, _first(answered, tokens))
                     found[part, tokens].append(record | {"served": ring.keys[run].cohort})
-            print(f"run {run + 1} of {runs}", file=sys.stderr, flush=True)
+            own = [found[part, max(size.answers)][-1] for part in SHARES]
+            p = [f"{k['p']:.1e}" for r in own for k in r["keys"] if k["cohort"] == r["served"]]
+            print(f"run {run + 1} of {runs}: {' '.join(p)}", file=sys.stderr, flush=True)
     fluent = {
         "title": f"Models, {_versions()}",
         "head": ("model", "parameters", "perplexity of the teachers' held-out answers"),
@@ -223,20 +245,20 @@ def dilution(teacher: Any, data: Texts, runs: int, minutes: int) -> list[dict[st
             for n, m in (("teacher", teacher), ("student before fine-tuning", base))
         ],
     }
-    return [fluent, *(_curve(found, tokens, runs) for tokens in ANSWERS)]
+    return [fluent, *(_curve(found, tokens, runs, size) for tokens in size.answers)]
 
 
-def _student(base: Any, data: Sequence[Ids], run: int) -> Any:
+def _student(base: Any, data: Sequence[Ids], size: Size, run: int) -> Any:
     """A copy of the base, fine-tuned."""
     import torch
 
     torch.manual_seed(run)
-    student = llama(*STUDENT)
+    student = llama(*size.student, size.vocabulary)
     student.load_state_dict(base.state_dict())
-    return train(student, data, EPOCHS * CORPUS // (LENGTH * BATCH), 1e-3, seed=run)
+    return train(student, data, size.epochs * size.corpus // (LENGTH * BATCH), 3e-3, seed=run)
 
 
-def _curve(found: Found, tokens: int, runs: int) -> dict[str, Any]:
+def _curve(found: Found, tokens: int, runs: int, size: Size) -> dict[str, Any]:
     rows = []
     for part in SHARES:
         records = found[part, tokens]
@@ -254,8 +276,8 @@ def _curve(found: Found, tokens: int, runs: int) -> dict[str, Any]:
             ]
         )
     title = (
-        f"Dilution, green list at delta {DELTA:g} through a neural student: fine-tuned on {CORPUS:,} tokens, "
-        f"{EPOCHS} epochs; {tokens:,} tokens of its answers"
+        f"Dilution, green list at delta {DELTA:g} through a neural student: fine-tuned on {size.corpus:,} tokens, "
+        f"{size.epochs} epochs; {tokens:,} tokens of its answers"
     )
     head = ("marked share", "p < 0.001", f"named alone among {KEYS} keys, Holm 0.001",
             "median p", "largest p", "wrong keys, p < 0.001")  # fmt: skip
@@ -265,7 +287,6 @@ def _curve(found: Found, tokens: int, runs: int) -> dict[str, Any]:
 def speed(repeat: int = 3) -> dict[str, Any]:
     """Tokens a second of processor time with and without the mark, untrained models."""
     import torch
-    from transformers import LogitsProcessorList
 
     rows = []
     for vocabulary in (32_000, 128_000):
@@ -274,36 +295,44 @@ def speed(repeat: int = 3) -> dict[str, Any]:
         for batch in (1, 16):
             start = torch.randint(1, vocabulary, (batch, 8))
             processor = GreenListProcessor(Key("speed", bytes(16)), GAMMA, DELTA)
-            times: dict[bool, list[float]] = {False: [], True: []}
-            for attempt in range(repeat + 1):
-                for marked in (False, True):
-                    begun = time.process_time()
-                    model.generate(
-                        start, attention_mask=torch.ones_like(start), do_sample=True, top_k=0,
-                        max_new_tokens=64, min_new_tokens=64,
-                        logits_processor=LogitsProcessorList([processor] if marked else []),
-                    )  # fmt: skip
-                    if attempt:  # the first compiles
-                        times[marked].append(time.process_time() - begun)
-            plain, with_mark = (float(np.median(times[m])) for m in (False, True))
+            _timed(model, start, processor)  # compiles
+            pairs = [
+                (_timed(model, start, None), _timed(model, start, processor)) for _ in range(repeat)
+            ]
+            plain, marked = np.median(pairs, axis=0)
             rows.append(
                 [
                     f"{vocabulary:,}",
                     batch,
-                    f"{64 * batch / plain:.0f}",
-                    f"{64 * batch / with_mark:.0f}",
-                    f"{1000 * (with_mark - plain) / 64:.2f} ms",
+                    f"{STEPS * batch / plain:.0f}",
+                    f"{STEPS * batch / marked:.0f}",
+                    f"{1000 * float(np.median([m - p for p, m in pairs])) / STEPS:.2f} ms",
                 ]
             )
     head = ("vocabulary", "batch", "tokens/s without", "tokens/s with", "a step more")
-    return {"title": "Speed of generate on a CPU, a 4-layer model of width 256, in processor time", "head": head, "rows": rows}  # fmt: skip
+    title = "Speed of generate on a CPU, a 4-layer model of width 256, in processor time"
+    return {"title": title, "head": head, "rows": rows}
+
+
+def _timed(model: Any, start: Any, processor: GreenListProcessor | None) -> float:
+    """Seconds of processor time of ``STEPS`` tokens a row."""
+    import torch
+    from transformers import LogitsProcessorList
+
+    begun = time.process_time()
+    model.generate(
+        start, attention_mask=torch.ones_like(start), do_sample=True, top_k=0,
+        max_new_tokens=STEPS, min_new_tokens=STEPS,
+        logits_processor=LogitsProcessorList([processor] if processor else []),
+    )  # fmt: skip
+    return time.process_time() - begun
 
 
 def _versions() -> str:
     return ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("torch", "transformers"))
 
 
-def measured(runs: int, minutes: int) -> dict[str, Any]:
+def measured(runs: int, minutes: int = 0, size: Size = FULL) -> dict[str, Any]:
     """All tables, or why not."""
     why = missing()
     folder = folder_or_none()
@@ -312,11 +341,14 @@ def measured(runs: int, minutes: int) -> dict[str, Any]:
     import torch
 
     torch.manual_seed(1)
-    data = texts(folder)
-    teacher = train(llama(*TEACHER), data.teaching, 1200, 4e-3, seed=1)
-    return {"tables": [*dilution(teacher, data, runs, minutes), speed()]}
+    data = texts(folder, size.vocabulary)
+    teacher = train(
+        llama(*size.teacher, size.vocabulary), data.teaching, size.teaching_steps, 4e-3, seed=1
+    )
+    return {"tables": [*dilution(teacher, data, size, runs, minutes), speed()]}
 
 
 if __name__ == "__main__":
-    options = arguments(__doc__, runs=10, minutes=0)
-    emit(measured(options.runs, options.minutes), options.json)
+    options = arguments(__doc__, runs=10, minutes=0, quick=0)
+    size = QUICK if options.quick else FULL
+    emit(measured(options.runs, options.minutes, size), options.json)

@@ -226,7 +226,13 @@ def test_a_text_too_short_for_marks_is_an_error(tmp_path):
 
 @pytest.mark.parametrize(
     ("raw", "words"),
-    [(b'[{"output": "x"}]', "JSON array"), (b"\xff\x00", "no UTF-8 text"), (b"{", "not JSON")],
+    [
+        (b'[{"output": "x"}]', "JSON array"),
+        (b"\xff\x00", "no UTF-8 text"),
+        (b"{", "not JSON"),
+        (b"", "no answer to mark"),
+        (b'{"output": " "}', "no answer to mark"),
+    ],
 )
 def test_answers_that_cannot_be_marked_are_an_error(tmp_path, raw, words):
     (tmp_path / "a").write_bytes(raw)

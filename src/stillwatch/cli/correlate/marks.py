@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, EmptyInput, InputError
 from stillwatch.logs import lenient
 from stillwatch.provenance.marks.examine import (
     Examination,
@@ -98,6 +98,8 @@ def apply_(
             parts.append(orjson.dumps({**row, field: marked(row[field])}) + b"\n")
     else:
         parts.append(marked(decoded(raw, answers)).encode())
+    if not words:
+        raise EmptyInput(f"{answers} has no answer to mark", hint="see --field")
     if not dry_run:
         try:
             out.write_bytes(b"".join(parts))

@@ -18,53 +18,53 @@ import numpy.typing as npt
 from stillwatch.provenance.marks.greenlist import green_mask
 from stillwatch.provenance.marks.keys import Key
 
-KEPT_BYTES: Final = 128 << 20
-"""What the masks of the latest contexts may take; a vocabulary of 128,000 has 1,000 of them."""
+KEPT_BYTES: Final = 256 << 20
+"""What the biases of the latest contexts may take; a vocabulary of 128,000 has 500 of them."""
 
 
 class Greens:
-    """Which tokens are green after which, remembered where the scores lie.
+    """What is added to logits after which token, remembered where and as the scores lie.
 
     One can serve the keys of many cohorts: the memory is bounded for all of them together.
     """
 
     def __init__(self, gamma: float, delta: float, kept_bytes: int = KEPT_BYTES) -> None:
         self.gamma, self.delta, self.kept_bytes = gamma, delta, kept_bytes
-        self._masks: OrderedDict[tuple[bytes, int, int, str], Any] = OrderedDict()
+        self._biases: OrderedDict[tuple[bytes, int, int, str, str], Any] = OrderedDict()
 
     def raised(self, scores: Any, contexts: Sequence[tuple[Key, int]]) -> Any:
         """Scores of shape ``(rows, vocabulary)`` with green tokens raised; the old are left alone.
 
         ``contexts`` has the key and the token before for each row.
         """
-        masks = [self._mask(key, before, scores) for key, before in contexts]
+        biases = [self._bias(key, before, scores) for key, before in contexts]
         if isinstance(scores, np.ndarray):
-            bias = np.stack(masks) * np.asarray(self.delta, scores.dtype)
-            return scores + bias
+            return scores + np.stack(biases)
         import torch  # noqa: PLC0415
 
-        # alpha scales inside the kernel: no second matrix of floats is made
-        return torch.add(scores, torch.stack(masks), alpha=self.delta)
+        # the stack is new and becomes the answer; adding booleans by alpha took twice as long
+        return torch.stack(biases).add_(scores)
 
-    def _mask(self, key: Key, before: int, scores: Any) -> Any:
-        """Return the mask of one context on the device of the scores."""
+    def _bias(self, key: Key, before: int, scores: Any) -> Any:
+        """Return the bias of one context, of the type and on the device of the scores."""
         size = int(scores.shape[-1])
-        place = (key.secret, before, size, str(getattr(scores, "device", "")))
-        known = self._masks.pop(place, None)
+        place = (key.secret, before, size, str(scores.dtype), str(getattr(scores, "device", "")))
+        known = self._biases.pop(place, None)
         if known is None:
-            known = _beside(green_mask(key, before, size, self.gamma), scores)
-        self._masks[place] = known
-        while len(self._masks) > 1 and len(self._masks) * size > self.kept_bytes:
-            self._masks.popitem(last=False)
+            known = _like(green_mask(key, before, size, self.gamma), self.delta, scores)
+        self._biases[place] = known
+        most = self.kept_bytes // (size * scores.itemsize)
+        while len(self._biases) > max(1, most):
+            self._biases.popitem(last=False)
         return known
 
 
-def _beside(mask: npt.NDArray[np.bool_], scores: Any) -> Any:
+def _like(mask: npt.NDArray[np.bool_], delta: float, scores: Any) -> Any:
     if isinstance(scores, np.ndarray):
-        return mask
+        return mask * np.asarray(delta, scores.dtype)
     import torch  # noqa: PLC0415
 
-    return torch.from_numpy(mask).to(scores.device)
+    return torch.from_numpy(mask).to(scores.device).to(scores.dtype) * delta
 
 
 class GreenListProcessor:

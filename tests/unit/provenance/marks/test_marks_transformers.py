@@ -123,7 +123,7 @@ def test_a_half_precision_model_is_marked():
     assert p_value(generated(model().to(torch.bfloat16), [[5], [6], [7], [8]])) < 1e-9
 
 
-def test_masks_are_made_once_and_within_bounds(monkeypatch):
+def test_biases_are_made_once_and_within_bounds(monkeypatch):
     made = []
 
     def counted(key, before, size, gamma):
@@ -131,7 +131,7 @@ def test_masks_are_made_once_and_within_bounds(monkeypatch):
         return green_mask(key, before, size, gamma)
 
     monkeypatch.setattr("stillwatch.provenance.marks.processor.green_mask", counted)
-    greens = Greens(0.25, 2.0, kept_bytes=1000)
+    greens = Greens(0.25, 2.0, kept_bytes=4000)
     for before in (1, 2, 1, 3, 3, 1):
         greens.raised(torch.zeros((2, 300)), [(KEY, before), (KEY, before)])
     assert made == [1, 2, 3]
