@@ -58,8 +58,8 @@ def sections(repeat: int, count: int) -> list[Section]:
         ("Planted marks", corr("marks"), lambda: marks.measured(20, 1000)),
         (
             "Planted marks through neural students",
-            corr("neural --minutes 60"),
-            lambda: neural.measured(10, 60),
+            corr("neural --quick 1 --runs 6"),
+            lambda: neural.measured(6, 0, neural.QUICK),
         ),
         ("Weights, held out", of("weights"), lambda: weights.measure(count)),
     ]

@@ -36,7 +36,7 @@ GAMMA, DELTA = 0.25, 2.0
 SHARES = (0.0, 0.05, 0.10, 0.25, 0.50, 1.0)
 KEYS = 64
 LENGTH, BATCH, END = 64, 16, 0
-STEPS = 32
+STEPS = 16
 """Tokens a row in measuring speed."""
 
 
@@ -58,7 +58,7 @@ class Size:
 
 
 FULL = Size(512, (128, 2), 1500, (128, 2), 600, 60_000, 4, (10_000, 20_000))
-QUICK = Size(512, (128, 1), 400, (128, 1), 150, 60_000, 5, (10_000,))
+QUICK = Size(512, (128, 1), 250, (128, 1), 100, 40_000, 5, (10_000,))
 """A green list is a matrix of full rank over the vocabulary: a narrow student cannot hold it."""
 TEACHERS = ("claude-2.1", "claude-2", "claude-3-opus-20240229")
 OTHERS = ("llama-2-13b-chat-hf", "vicuna-13b", "mistral-medium", "cohere")
