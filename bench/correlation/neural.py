@@ -59,7 +59,7 @@ class Size:
 
 FULL = Size(512, (128, 2), 1500, (128, 2), 600, 60_000, 4, (10_000, 20_000))
 QUICK = Size(512, (128, 1), 250, (128, 1), 100, 40_000, 5, (10_000,))
-"""A green list is a matrix of full rank over the vocabulary: a narrow student cannot hold it."""
+"""Chosen after a narrower student that learned less showed nothing; see the notes of the results."""
 TEACHERS = ("claude-2.1", "claude-2", "claude-3-opus-20240229")
 OTHERS = ("llama-2-13b-chat-hf", "vicuna-13b", "mistral-medium", "cohere")
 Ids = list[int]
