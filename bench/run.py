@@ -3,7 +3,8 @@
     python bench/run.py [--repeat 3] [--worlds 8] [--only WORDS ...]
 
 The page is written anew after each section, and a section that was not measured stays as it is,
-so a run that was stopped goes on with ``--only`` and words of the titles that are missing.
+so a run that was stopped goes on with ``--only`` and words of the titles that are missing. So does one
+whose data or packages are absent here.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from typing import Any
 import kernel
 import speed
 from common import ROOT, markdown
-from correlation import figures, marks, peers
+from correlation import figures, marks, neural, peers
 from correlation import speed as panel_speed
 from hub import growth
 from hub import speed as hub_speed
@@ -63,6 +64,11 @@ def sections(repeat: int, count: int) -> list[Section]:
         ("Planted marks", corr("marks"), lambda: marks.measured(20, 1000)),
         ("The hub beside OpenTAXII", of_hub("speed"), lambda: hub_speed.measured(repeat)),
         ("The hub as it grows", of_hub("growth"), lambda: growth.measured(20)),
+        (
+            "Planted marks through neural students",
+            corr("neural --quick 1 --runs 6"),
+            lambda: neural.measured(6, 0, neural.QUICK),
+        ),
         ("Weights, held out", of("weights"), lambda: weights.measure(count)),
     ]
 
@@ -105,8 +111,11 @@ def main() -> None:
         parser.error(f"no section has {' or '.join(words)} in its title: {', '.join(titles)}")
     for title, command, measure in chosen:
         print(title, file=sys.stderr, flush=True)
-        now = f"{datetime.now(UTC):%Y-%m-%d}"
-        known[title] = f"`{command}`, measured {now}\n\n{markdown(measure()).strip()}"
+        now, result = f"{datetime.now(UTC):%Y-%m-%d}", measure()
+        if "skipped" in result and title in known:
+            print(f"kept as it was: {result['skipped']}", file=sys.stderr, flush=True)
+            continue
+        known[title] = f"`{command}`, measured {now}\n\n{markdown(result).strip()}"
         write(titles, known)
 
 

@@ -103,7 +103,7 @@ def test_the_changelog_begins_with_this_version():
 
 def _plain(text: str) -> str:
     """Text without what differs between windows and runs: line breaks, padding, seconds."""
-    return re.sub(r"\d+\.\d s\b", "# s", " ".join(text.split()))
+    return re.sub(r"\d+\.\d s\b|\d+ min \d+ s\b", "# s", " ".join(text.split()))
 
 
 def _run(command: Command, shown: list[str]) -> None:

@@ -222,3 +222,24 @@ def test_a_text_too_short_for_marks_is_an_error(tmp_path):
     correlate("marks", "keys", "--cohorts", "a,b", "--out", tmp_path / "k.json")
     with pytest.raises(InputError, match="nothing was tested"):
         correlate("marks", "test", tmp_path / "t.txt", "--keys", tmp_path / "k.json")
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b'[{"output": "x"}]', "JSON array"),
+        (b"\xff\x00", "no UTF-8 text"),
+        (b"{", "not JSON"),
+        (b"", "no answer to mark"),
+        (b'{"output": " "}', "no answer to mark"),
+    ],
+)
+def test_answers_that_cannot_be_marked_are_an_error(tmp_path, raw, words):
+    (tmp_path / "a").write_bytes(raw)
+    correlate("marks", "keys", "--cohorts", "a", "--out", tmp_path / "k.json")
+    given = ("--keys", tmp_path / "k.json", "--cohort", "a", "--out", tmp_path / "out")
+    with pytest.raises(InputError, match=words):
+        correlate("marks", "apply", tmp_path / "a", *given)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="is no file"):
+        correlate("marks", "apply", tmp_path, *given)

@@ -8,12 +8,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, EmptyInput, InputError
 from stillwatch.logs import lenient
 from stillwatch.provenance.marks.examine import (
     Examination,
     Kind,
+    decoded,
     examine,
+    read_file,
     read_texts,
     tokenizer_ids,
     word_ids,
@@ -64,9 +66,9 @@ def apply_(
     Prints its cost: how many places, and how many words, say something else than before.
     """
     key = read_keyring(keyring).key(cohort)
-    if not answers.is_file():
-        raise InputError(f"{answers} does not exist", hint="name a file of answers")
-    raw = answers.read_bytes()
+    raw = read_file(answers)
+    if raw.lstrip()[:1] == b"[":
+        raise InputError(f"{answers} is a JSON array", hint="give JSON lines, or plain text")
     uses = changed = words = count = 0
     parts: list[bytes] = []
 
@@ -95,7 +97,9 @@ def apply_(
                 raise InputError(f"{answers}:{number}: no text in {field!r}", hint="see --field")
             parts.append(orjson.dumps({**row, field: marked(row[field])}) + b"\n")
     else:
-        parts.append(marked(raw.decode("utf-8", "replace")).encode())
+        parts.append(marked(decoded(raw, answers)).encode())
+    if not words:
+        raise EmptyInput(f"{answers} has no answer to mark", hint="see --field")
     if not dry_run:
         try:
             out.write_bytes(b"".join(parts))

@@ -5,6 +5,7 @@ Rules
     - A text with too few distinct contexts is not tested, and the answer says so.
 """
 
+import codecs
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -121,13 +122,9 @@ def read_texts(paths: Sequence[Path], model: str | None, limits: Limits | None =
     texts: list[str] = []
     models: set[str] = set()
     for path in paths:
-        if not path.is_file():
-            raise InputError(f"{path} does not exist", hint="name files of the suspect's answers")
-        if path.stat().st_size > limits.json_bytes:
-            raise InputError(f"{path} is larger than {limits.json_bytes:,} bytes", hint="split it")
-        raw = path.read_bytes()
+        raw = read_file(path, limits)
         if path.suffix == ".txt" or raw.lstrip()[:1] not in (b"{", b"["):
-            texts.append(raw.decode("utf-8", "replace"))
+            texts.append(decoded(raw, path))
             continue
         for row in _rows(raw, path):
             name = str(row.get("model") or row.get("generator") or row.get("model_id") or "")
@@ -147,6 +144,32 @@ def read_texts(paths: Sequence[Path], model: str | None, limits: Limits | None =
             hint="say which with --suspect",
         )
     return texts
+
+
+def read_file(path: Path, limits: Limits | None = None) -> bytes:
+    """Read a file of answers whole, less a byte order mark; ``InputError`` if it cannot be read."""
+    most = (limits or Limits()).json_bytes
+    try:
+        if not path.is_file():
+            raise InputError(f"{path} is no file", hint="name a file of answers")
+        if path.stat().st_size > most:
+            raise InputError(f"{path} is larger than {most:,} bytes", hint="split it")
+        return path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def decoded(raw: bytes, path: Path) -> str:
+    """Text of a plain file: bytes that are none would be tested or marked as noise."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is no UTF-8 text (byte {error.start})", hint="convert it to UTF-8"
+        ) from error
+    if "\0" in text:
+        raise InputError(f"{path} is no text: it holds NUL bytes", hint="name a file of answers")
+    return text
 
 
 def _rows(raw: bytes, path: Path) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -83,7 +83,7 @@ def read_keyring(path: Path) -> Keyring:
         raw = orjson.loads(path.read_bytes())
         if raw["version"] != _VERSION:
             raise ConfigError(f"key file {path} is of version {raw['version']}", hint=hint)
-        keys = tuple(Key(str(k["cohort"]), bytes.fromhex(k["secret"])) for k in raw["keys"])
+        keys = tuple(_key(record) for record in raw["keys"])
         ring = Keyring(keys, float(raw["gamma"]), float(raw["delta"]))
     except OSError as error:
         raise ConfigError(
@@ -97,8 +97,17 @@ def read_keyring(path: Path) -> Keyring:
         raise ConfigError(f"{path}: needs 1 to {_MOST_KEYS:,} keys of 16 bytes", hint=hint)
     if len({k.cohort for k in keys}) < len(keys):
         raise ConfigError(f"{path}: two keys of one cohort", hint="name each cohort once")
+    if len({k.secret for k in keys}) < len(keys):
+        raise ConfigError(f"{path}: one key of two cohorts", hint="a hit could not tell them apart")
     _check(ring.gamma, ring.delta, str(path))
     return ring
+
+
+def _key(record: Any) -> Key:
+    cohort = record["cohort"]
+    if not isinstance(cohort, str) or not cohort.strip():
+        raise ValueError(f"cohort {cohort!r} is no name")
+    return Key(cohort, bytes.fromhex(record["secret"]))
 
 
 def write_keyring(ring: Keyring, path: Path) -> None:

@@ -1,16 +1,11 @@
-"""The serving side of the green list: a logits processor for transformers and for vLLM.
+"""The serving side of the green list: what is added to logits, and a processor for transformers.
 
-It imports neither: it needs of a tensor only indexing, ``+`` and, where the tensor has it,
-``new_tensor``. So it runs on torch tensors of any device, and on NumPy arrays.
+NumPy arrays and torch tensors of any device and float type are taken; torch is imported only when a
+tensor comes. The adapters of vLLM (``vllm_adapter.py``) rest on the same ``Greens``.
 
 transformers::
 
-    model.generate(**inputs, logits_processor=[GreenListProcessor(key)])
-
-vLLM (request-level processors, ``SamplingParams(logits_processors=[...])``) calls it with a list of
-token ids and one row of logits; both forms are told apart by the first argument's shape.
-
-It is tested on NumPy arrays here, not inside either library.
+    model.generate(**inputs, logits_processor=LogitsProcessorList([GreenListProcessor(key)]))
 """
 
 from collections import OrderedDict
@@ -23,48 +18,84 @@ import numpy.typing as npt
 from stillwatch.provenance.marks.greenlist import green_mask
 from stillwatch.provenance.marks.keys import Key
 
-_KEPT_BYTES: Final = 64 << 20
-"""What the biases of the latest contexts may take; a vocabulary of 128,000 has 128 of them."""
+KEPT_BYTES: Final = 256 << 20
+"""What the biases of the latest contexts may take; a vocabulary of 128,000 has 500 of them."""
+
+
+class Greens:
+    """What is added to logits after which token, remembered where and as the scores lie.
+
+    One can serve the keys of many cohorts: the memory is bounded for all of them together.
+    """
+
+    def __init__(self, gamma: float, delta: float, kept_bytes: int = KEPT_BYTES) -> None:
+        self.gamma, self.delta, self.kept_bytes = gamma, delta, kept_bytes
+        self._biases: OrderedDict[tuple[bytes, int, int, str, str], Any] = OrderedDict()
+
+    def raised(self, scores: Any, contexts: Sequence[tuple[Key, int]]) -> Any:
+        """Scores of shape ``(rows, vocabulary)`` with green tokens raised; the old are left alone.
+
+        ``contexts`` has the key and the token before for each row.
+        """
+        biases = [self._bias(key, before, scores) for key, before in contexts]
+        if isinstance(scores, np.ndarray):
+            return scores + np.stack(biases)
+        import torch  # noqa: PLC0415
+
+        # the stack is new and becomes the answer; adding booleans by alpha took twice as long
+        return torch.stack(biases).add_(scores)
+
+    def _bias(self, key: Key, before: int, scores: Any) -> Any:
+        """Return the bias of one context, of the type and on the device of the scores."""
+        size = int(scores.shape[-1])
+        place = (key.secret, before, size, str(scores.dtype), str(getattr(scores, "device", "")))
+        known = self._biases.pop(place, None)
+        if known is None:
+            known = _like(green_mask(key, before, size, self.gamma), self.delta, scores)
+        self._biases[place] = known
+        most = self.kept_bytes // (size * scores.itemsize)
+        while len(self._biases) > max(1, most):
+            self._biases.popitem(last=False)
+        return known
+
+
+def _like(mask: npt.NDArray[np.bool_], delta: float, scores: Any) -> Any:
+    if isinstance(scores, np.ndarray):
+        return mask * np.asarray(delta, scores.dtype)
+    import torch  # noqa: PLC0415
+
+    return torch.from_numpy(mask).to(scores.device).to(scores.dtype) * delta
 
 
 class GreenListProcessor:
-    """Adds ``delta`` to the logits of the tokens that are green after the last one."""
+    """Adds ``delta`` to the logits of the tokens that are green after the last one.
+
+    Keep one for each cohort: it remembers the latest contexts.
+    """
 
     def __init__(self, key: Key, gamma: float = 0.25, delta: float = 2.0) -> None:
-        self.key, self.gamma, self.delta = key, gamma, delta
-        self._biases: OrderedDict[tuple[int, int], npt.NDArray[np.float32]] = OrderedDict()
+        self.key, self.greens = key, Greens(gamma, delta)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Return the scores with green tokens raised.
 
-        transformers: ``input_ids`` of shape ``(batch, length)``, ``scores`` of ``(batch, vocabulary)``.
-        vLLM: a sequence of token ids, and scores of shape ``(vocabulary,)``. An empty context is
-        left as it is.
+        A batch: ``input_ids`` of shape ``(batch, length)``, ``scores`` of ``(batch, vocabulary)``. One
+        row: a sequence of token ids, ``scores`` of shape ``(vocabulary,)``. What has no token before
+        it is left as it is.
         """
         if len(scores.shape) == 1:
-            return self._raised(input_ids, scores)
-        rows = [self._raised(ids, row) for ids, row in zip(input_ids, scores, strict=True)]
-        out = scores.clone() if hasattr(scores, "clone") else np.array(scores)
-        for at, row in enumerate(rows):
-            out[at] = row
-        return out
+            if len(input_ids) == 0:
+                return scores
+            return self.greens.raised(scores[None], [(self.key, int(input_ids[-1]))])[0]
+        if input_ids.shape[1] == 0:  # generation from embeddings begins without tokens
+            return scores
+        # one copy from the device for the whole batch
+        last = input_ids[:, -1].tolist()
+        return self.greens.raised(scores, [(self.key, before) for before in last])
 
-    def _raised(self, ids: Any, row: Any) -> Any:
-        if len(ids) == 0:
-            return row
-        bias = self._bias(int(ids[-1]), int(row.shape[-1]))
-        return row + (row.new_tensor(bias) if hasattr(row, "new_tensor") else bias)
-
-    def _bias(self, before: int, size: int) -> npt.NDArray[np.float32]:
-        """Bias of each token; the latest contexts are remembered."""
-        known = self._biases.pop((before, size), None)
-        if known is None:
-            green = green_mask(self.key, before, size, self.gamma)
-            known = green.astype(np.float32) * np.float32(self.delta)
-        self._biases[before, size] = known
-        while len(self._biases) > 1 and len(self._biases) * known.nbytes > _KEPT_BYTES:
-            self._biases.popitem(last=False)
-        return known
+    def after_prompt(self, prompt_ids: Any, output_ids: Any, row: Any) -> Any:
+        """One row, for servers that give prompt and output apart, as vLLM before its version 1 did."""
+        return self(output_ids if len(output_ids) else prompt_ids, row)
 
 
 def cost(logits: npt.NDArray[np.float64], green: npt.NDArray[np.bool_], delta: float) -> float:

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from stillwatch.errors import EmptyInput, InputError
+from stillwatch.provenance.limits import Limits
 from stillwatch.provenance.marks.examine import examine, read_texts, tokenizer_ids, word_ids
 from stillwatch.provenance.marks.keys import new_keyring
 from stillwatch.provenance.marks.phrasing import mark_text
@@ -46,3 +47,38 @@ def test_a_tokenizer_that_is_none(tmp_path):
     (tmp_path / "t.json").write_text("{}")
     with pytest.raises(InputError, match="no tokenizer"):
         tokenizer_ids(tmp_path / "t.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "words"),
+    [
+        ("a.bin", b"\xff\xfe\x00\x81", "no UTF-8 text \\(byte 0\\)"),
+        ("a.txt", b"plain \0 text", "NUL"),
+        ("a.jsonl", b'{"output": "\xff"}', "not JSON"),
+        ("a.jsonl", b'{"output": "cut', "not JSON"),
+    ],
+)
+def test_a_file_that_is_no_text_is_told(tmp_path, name, raw, words):
+    (tmp_path / name).write_bytes(raw)
+    with pytest.raises(InputError, match=words):
+        read_texts([tmp_path / name], None)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="is no file"):
+        read_texts([tmp_path], None)
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(InputError, match="larger than 3 bytes"):
+        read_texts([tmp_path / "a.txt"], None, Limits(json_bytes=3))
+
+    def refused(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", refused)
+    with pytest.raises(InputError, match="Permission denied"):
+        read_texts([tmp_path / "a.txt"], None)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    (tmp_path / "a.txt").write_text("text", encoding="utf-8-sig")
+    assert read_texts([tmp_path / "a.txt"], None) == ["text"]

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from stillwatch.errors import ConfigError
@@ -33,6 +35,18 @@ def test_keys_are_never_overwritten_nor_shown(tmp_path):
     assert ring.keys[0].secret.hex() not in repr(ring)
 
 
+def _keys(*pairs):
+    keys = [{"cohort": cohort, "secret": secret} for cohort, secret in pairs]
+    return json.dumps({"version": 1, "gamma": 0.25, "delta": 2, "keys": keys})
+
+
+def test_a_key_file_that_cannot_be_read_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="No such file"):
+        read_keyring(tmp_path / "none.json")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        read_keyring(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -48,6 +62,14 @@ def test_keys_are_never_overwritten_nor_shown(tmp_path):
             % ("00" * 16),
             "gamma",
         ),
+        ("[1]", "no key file"),
+        (_keys(("a", "00" * 10)), "16 bytes"),
+        (_keys(("a", "0" * 31)), "no key file"),
+        (_keys(("a", "00" * 16), ("a", "01" * 16)), "two keys of one cohort"),
+        (_keys(("a", "00" * 16), ("b", "00" * 16)), "one key of two cohorts"),
+        (_keys((None, "00" * 16)), "None is no name"),
+        (_keys((" ", "00" * 16)), "is no name"),
+        (_keys(("a", "00" * 16))[:60], "no key file"),
     ],
 )
 def test_a_bad_key_file_is_told(tmp_path, content, words):
