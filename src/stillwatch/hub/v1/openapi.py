@@ -60,7 +60,7 @@ def _keep_nulls(paths: dict[str, Any], routes: Sequence[APIRoute]) -> None:
     """Put examples back as they were written: FastAPI drops what is null in them."""
     for route in routes:
         for method in route.methods or ():
-            told = paths[route.path][method.lower()]["responses"]
+            told = paths[route.path_format][method.lower()]["responses"]
             for status, answer in route.responses.items():
                 for media, content in answer.get("content", {}).items():
                     told[str(status)]["content"][media]["example"] = content["example"]
