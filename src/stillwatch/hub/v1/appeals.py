@@ -12,12 +12,12 @@ from sqlalchemy import Connection, select
 from stillwatch.hub import audit, redress
 from stillwatch.hub.audience import visible
 from stillwatch.hub.auth import Caller
+from stillwatch.hub.described import errors, example
 from stillwatch.hub.governance import follow_all, up_to_date
 from stillwatch.hub.members import Member
 from stillwatch.hub.refusals import Missing
 from stillwatch.hub.schema import objects
 from stillwatch.hub.standing.follow import touch
-from stillwatch.hub.v1.described import errors, example
 from stillwatch.hub.v1.parts import MOST, Calling, Hub, Limit, Parts, member_of
 
 router = APIRouter(prefix="/v1/appeals", tags=["appeals"])

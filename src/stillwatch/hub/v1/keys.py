@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, Field
 
 from stillwatch.hub import audit, governance, keys
-from stillwatch.hub.v1.described import errors, example
+from stillwatch.hub.described import errors, example
 from stillwatch.hub.v1.parts import MOST, Calling, Hub, Limit, instant_of, member_of
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from stillwatch.hub import keys, quotas
 from stillwatch.hub.clock import maybe
-from stillwatch.hub.v1.described import errors, example
+from stillwatch.hub.described import errors, example
 from stillwatch.hub.v1.parts import Calling, Hub
 
 router = APIRouter(prefix="/v1/members", tags=["members"])

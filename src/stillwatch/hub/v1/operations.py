@@ -5,11 +5,11 @@ from ipaddress import ip_address
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from stillwatch.hub.described import errors, example
 from stillwatch.hub.errors import Problem
 from stillwatch.hub.health import ready
 from stillwatch.hub.members import Role
 from stillwatch.hub.metrics import CONTENT_TYPE
-from stillwatch.hub.v1.described import errors, example
 from stillwatch.hub.v1.parts import Hub, Parts
 
 router = APIRouter(tags=["operations"])

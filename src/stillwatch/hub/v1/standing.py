@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from stillwatch.hub.audience import visible
+from stillwatch.hub.described import errors, example
 from stillwatch.hub.governance import up_to_date
 from stillwatch.hub.standing import pages
-from stillwatch.hub.v1.described import errors, example
 from stillwatch.hub.v1.parts import MOST, Calling, Hub, Limit, instant_of
 
 router = APIRouter(prefix="/v1/standing", tags=["standing"])

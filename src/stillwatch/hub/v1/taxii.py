@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from stillwatch.hub.v1.described import errors
+from stillwatch.hub.described import errors
 
 _MEDIA: Final = "application/taxii+json;version=2.1"
 _ID: Final = "91a7b528-80eb-42ed-a74d-c6fbd5a26116"
