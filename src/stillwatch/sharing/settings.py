@@ -238,6 +238,11 @@ def _within(value: int, low: int, high: int, name: str, path: Path) -> int:
 
 
 def _kinds(values: list[Any], path: Path) -> frozenset[str]:
+    if "rule" in values:
+        raise ConfigError(
+            f"{path}: publish.unattended = 'rule'",
+            hint="a rule holds text: a person reads it first",
+        )
     return frozenset(_one_of(value, KINDS, "publish.unattended", path) for value in values)
 
 
