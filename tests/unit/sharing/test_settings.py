@@ -53,6 +53,7 @@ def test_the_template_is_complete(tmp_path: Path) -> None:
         ("unattended = []", 'unattended = ["rules"]', "publish.unattended = 'rules'"),
         ("unattended = []", 'unattended = ["rule"]', "publish.unattended.*a person reads it"),
         ("least_accounts = 6", "least_accounts = 1", "drafts.least_accounts = 1 must lie between"),
+        ("most_p = 0.05", "most_p = nan", "drafts.most_p = nan must lie between"),
         ("[store]", "[expires_days]\nrule = 999\n[store]", "expires_days.rule = 999"),
         ("# quorum = 2", "quorum = 2", "hub.quorum = 2 with 0 witnesses"),
     ],
