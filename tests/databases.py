@@ -4,11 +4,12 @@ The PostgreSQL server comes from a wheel; one runs for each process of the tests
 because nothing of it outlives the run (tests of durability start their own).
 """
 
+import sqlite3
 import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,14 @@ def database(database_url: str, made: Made) -> Iterator[Database]:
         yield opened
     finally:
         opened.close()
+
+
+def without_references(url: str, statement: str) -> None:
+    """Do to a database what an intruder could: no reference between tables is checked."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as opened, opened:
+            opened.execute(statement)
+        return
+    with psycopg.connect(url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(statement)  # type: ignore[arg-type]

@@ -1,11 +1,12 @@
-"""What a person decides: release, refuse, judge another's claim, take back one's own.
+"""What a person decides: release, edit, refuse, judge another's claim, take back one's own.
 
 Rule: every act is written down with who did it, in the transaction that does it.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
-from typing import Final
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection
@@ -54,6 +55,52 @@ def refuse(connection: Connection, stix: str, by: str, reason: str) -> Draft:
     draft = waiting(connection, stix)
     outbox.move(connection, draft, "refused", "refuse", by, reason)
     return draft
+
+
+def edit(connection: Connection, stix: str, changes: Mapping[str, str], by: str) -> Draft:
+    """Change the conditions of a draft: names and values as a person writes them.
+
+    Raises ``InputError`` for what is none, ``PolicyRefused`` if the draft could not leave so;
+    then nothing is changed.
+    """
+    draft = waiting(connection, stix)
+    claim = from_stix(draft.body)
+    values = dict(_condition(name, value) for name, value in changes.items())
+    edited = replace(claim, terms=replace(claim.terms, **values))
+    changed = replace(draft, body=to_stix(edited))
+    _lawful(changed)
+    outbox.put(connection, changed)
+    told = ", ".join(f"{name}={value}" for name, value in changes.items())
+    outbox.record(connection, stix, "edit", by, told)
+    return changed
+
+
+def _condition(name: str, value: str) -> tuple[str, Any]:
+    """A condition that a reviewer may change, as ``Terms`` keeps it."""
+    if name not in CONDITIONS:
+        raise InputError(f"no condition is named {name!r}", hint=f"known: {', '.join(CONDITIONS)}")
+    try:
+        return CONDITIONS[name](value.strip())
+    except ValueError as error:
+        raise InputError(f"{name} = {value!r}: {error}") from error
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(sorted({part.strip() for part in value.split(",") if part.strip()}))
+
+
+def _end(value: str) -> datetime:
+    return datetime.combine(date.fromisoformat(value), time.min, UTC)
+
+
+CONDITIONS: Final[Mapping[str, Callable[[str], tuple[str, Any]]]] = {
+    "tlp": lambda value: ("tlp", Tlp(value.lower())),
+    "groups": lambda value: ("groups", _names(value)),
+    "recipients": lambda value: ("recipients", _names(value)),
+    "until": lambda value: ("valid_until", _end(value)),
+    "confidence": lambda value: ("confidence", int(value)),
+}
+"""What of a draft a reviewer may change: who reads it, how long it holds, how sure we are."""
 
 
 def judge(

@@ -1,6 +1,6 @@
 """Every claim that was received here, with what it counts and why."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from stillwatch.intel.exports.items import Item
+from stillwatch.intel.objects import parse_time
 from stillwatch.sharing.weight import Said, Weight, expired, weigh
 from stillwatch.store import inbox
-from stillwatch.store.inbox import Received
+from stillwatch.store.inbox import Apart, Received
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,46 @@ def board(
 ) -> list[Entry]:
     """Received objects, newest versions, in the order of the log."""
     standings, now = inbox.standings(connection), at or datetime.now(UTC)
+    later = _later(connection)
     return [
-        _entry(one, standings.get((one.hub, one.stix_id), {}), now)
+        _entry(one, standings.get((one.hub, one.stix_id), {}), later(one), now)
         for one in inbox.newest(connection, stix_id)
     ]
 
 
-def _entry(received: Received, said: Mapping[str, Any], at: datetime) -> Entry:
+def _later(connection: Connection) -> Callable[[Received], str]:
+    """What newer versions that are kept apart do to a claim: they are not believed, yet they count.
+
+    A publisher that takes its claim back does so in whatever form; one that says something else
+    no longer stands by what it said before.
+    """
+    found: dict[tuple[str, str], list[Apart]] = {}
+    for one in inbox.set_apart(connection):
+        found.setdefault((one.hub, one.stix_id), []).append(one)
+
+    def state(of: Received) -> str:
+        newer = [
+            one
+            for one in found.get((of.hub, of.stix_id), ())
+            if _instant(one.modified) > _instant(of.modified)
+        ]
+        if any(one.revoked for one in newer):
+            return "revoked"
+        return "replaced" if newer else ""
+
+    return state
+
+
+def _instant(modified: str) -> int:
+    return parse_time(modified) or 0
+
+
+def _entry(received: Received, said: Mapping[str, Any], later: str, at: datetime) -> Entry:
     obj = received.body
     state = str(said.get("state", "current"))
     if received.signed and expired(obj, at):
         state = "expired"
+    state = later or state
     if obj.get("revoked") is True:
         state = "revoked"
     confirmed, disputed, refuted = (_count(said, n) for n in ("confirm", "dispute", "refute"))

@@ -115,11 +115,14 @@ def from_correlation(result: Path, settings: Settings, name: str | None = None) 
 
 
 def keep(connection: Connection, drafted: Drafted, settings: Settings) -> None:
-    """Put drafts into the queue; kinds that may go unattended are released at once."""
+    """Put drafts into the queue; kinds that may go unattended are released at once.
+
+    A rule holds text, so it waits for a person whatever the settings say.
+    """
     for draft in drafted.drafts:
         outbox.put(connection, draft)
         outbox.record(connection, draft.stix_id, "draft", settings.member, draft.origin)
-        if draft.kind in settings.unattended:
+        if draft.kind in settings.unattended and draft.kind != "rule":
             outbox.move(connection, draft, "released", "release", "settings", "unattended kind")
 
 

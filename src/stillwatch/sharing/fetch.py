@@ -107,7 +107,7 @@ class Fetcher:
                 method, url, headers=headers, params=params, content=content
             ) as answer:
                 body = self._read(answer, url)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:  # also of a page mark that is too long
             reason = str(error)[:_SHOWN] or type(error).__name__
             raise PeerError(
                 f"{shown(url)} did not answer: {shown(reason)}", hint="try again later"

@@ -4,6 +4,10 @@ Rules
     * Nothing is kept of a pull that does not hold to its end; the evidence goes to a file.
     * A pull that was cut off is begun again from what was kept, so it cannot be left half done.
     * Who is let into a further audience reads the log again from its start, past what it knew.
+    * A claim that breaks the field policy is kept apart and told: its publisher and the hub let
+      through what may not travel, so nothing of it is believed. Only that it takes an earlier
+      version back holds. What a date decides is judged by the day of the version, not by today:
+      what was lawful when it was signed stays so.
     * Whoever has checked a checkpoint cosigns it: that is what makes a fork visible to all.
 """
 
@@ -11,26 +15,39 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy import Connection
 
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.note import Checkpoint, Note, cosign, cosigner
 from stillwatch.crypto.tiles import bundles, decode_bundle
 from stillwatch.errors import InputError, NotTrusted, PeerError
 from stillwatch.intel.ids import CLAIM
+from stillwatch.intel.objects import version_of
+from stillwatch.intel.policy.check import check_claim
+from stillwatch.sharing.board import board
 from stillwatch.sharing.history import Pull
 from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.known import Audience, Known, Logged, Refused, from_json, to_json
 from stillwatch.sharing.settings import Settings
 from stillwatch.store import inbox
 from stillwatch.store.database import Store
-from stillwatch.store.inbox import Received
+from stillwatch.store.inbox import Reasons, Received
 
 Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """A claim that counts nothing any more, and what here rests on it."""
+
+    claim: str
+    why: str
+    resting: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,10 @@ class Pulled:
     cosigned: bool
     waiting: bool = False
     """Whether there is more that too few witnesses have seen yet."""
+    apart: tuple[tuple[str, Reasons], ...] = ()
+    """Claims that came in this pull and break the field policy, with what it says of them."""
+    fallen: tuple[Fallen, ...] = ()
+    """What here rests on claims that count nothing now, whenever that happened."""
 
 
 def pull(
@@ -74,8 +95,11 @@ def pull(
     standings = list(hub.standing())
     with store.begin() as connection:
         had = {(one.stix_id, one.modified) for one in inbox.newest(connection)}
+        had |= {(one.stix_id, one.modified) for one in inbox.set_apart(connection)}
         came = [_received(one, settings) for one in claims]
-        new = inbox.keep(connection, came)
+        judged = [(one, unlawful(one.body)) for one in came]
+        new = inbox.keep(connection, (one for one, reasons in judged if not reasons))
+        apart = inbox.keep_apart(connection, ((o, reasons) for o, reasons in judged if reasons))
         inbox.follow(connection, settings.url, to_json(after), [a.id for a in audiences])
         inbox.set_standing(connection, settings.url, _standings(standings))
         gone = [
@@ -84,12 +108,33 @@ def pull(
             if one.body.get("revoked") is True and (one.stix_id, one.modified) not in had
         ]
         resting = inbox.resting_on(connection, gone)
+        sunk = fallen(connection)
     return Pulled(
         after.size,
         new,
         {stix_id: resting.get(stix_id, []) for stix_id in gone},
         cosigned=_cosigned(hub, checkpoint, settings, key),
+        apart=tuple(apart),
+        fallen=sunk,
     )
+
+
+def unlawful(obj: dict[str, Any], today: date | None = None) -> Reasons:
+    """What the field policy says of a received version, by the day it bears (or today if later)."""
+    stated = datetime.fromtimestamp((version_of(obj) or 0) / 1e6, UTC).date()
+    day = min(stated, today or datetime.now(UTC).date())
+    return tuple((one.path, one.reason) for one in check_claim(obj, today=day))
+
+
+def fallen(connection: Connection) -> tuple[Fallen, ...]:
+    """Claims on which something here rests and that count nothing now."""
+    found = list[Fallen]()
+    for claim, resting in inbox.relied_on(connection).items():
+        best = max(board(connection, claim), key=lambda e: e.weight.value, default=None)
+        if best is None or best.weight.value == 0:
+            why = best.weight.why[-1] if best else "it is not among what was received"
+            found.append(Fallen(claim, why, tuple(resting)))
+    return tuple(found)
 
 
 def _kept(store: Store, settings: Settings) -> tuple[Known, set[int]]:
@@ -153,7 +198,7 @@ def _received(claim: Logged, settings: Settings) -> Received:
         hub=settings.url,
         collection=claim.collection,
         stix_id=obj["id"],
-        modified=obj["modified"],
+        modified=str(obj.get("modified", obj.get("created"))),
         index=claim.index,
         publisher=str(obj.get("created_by_ref")),
         kind=str(obj["extensions"][CLAIM].get("kind", obj["type"])),

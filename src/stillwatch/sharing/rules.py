@@ -5,11 +5,13 @@ Rules
     * Nothing gets in without a trial that found no fault; who let it in is kept with it.
     * A rule that has expired is passed over, and one that no longer is what its name says is an
       error: a rule that accuses people must not change on a disk.
+    * A rule rests on the claim it came with. When that counts nothing any more, the rule is
+      withdrawn: it stays here with the reason, is left out of runs, and a person lets it in anew.
 """
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -35,6 +37,12 @@ class Record:
     by: str
     """Who let it in."""
     expires: str
+    claim: str = ""
+    """STIX id of the claim it came with; empty for a rule from a file."""
+    store: str = ""
+    """Settings of sharing (``share.toml``) whose store holds that claim."""
+    withdrawn: str = ""
+    """Why it is out of use although it is here; empty while it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +58,16 @@ class EnabledRules:
         return tuple(
             Enabled(rule, max(record.upper, record.stated))
             for rule, record in found
-            if rule.expires >= today
+            if rule.expires >= today and not record.withdrawn
         )
 
     def records(self) -> tuple[Record, ...]:
         """How each rule got in, expired ones too."""
         return tuple(self._read(path)[1] for path in sorted(self.folder.glob("*.yaml")))
 
-    def enable(self, rule: TravellingRule, trial: Trial, by: str) -> Record:
+    def enable(
+        self, rule: TravellingRule, trial: Trial, by: str, claim: str = "", store: str = ""
+    ) -> Record:
         """Put a rule in use. Raises ``PolicyRefused`` with every fault that its trial found."""
         if trial.digest != rule.digest:
             raise PolicyRefused("that trial is of another rule")
@@ -68,12 +78,10 @@ class EnabledRules:
             )
         record = Record(
             rule.digest, rule.title, trial.accounts, trial.matched, trial.upper, trial.stated,
-            trial.day.isoformat(), by, rule.expires.isoformat(),
+            trial.day.isoformat(), by, rule.expires.isoformat(), claim, store,
         )  # fmt: skip
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write(
-            self.folder / f"{rule.digest}.json", orjson.dumps(record, option=orjson.OPT_INDENT_2)
-        )
+        self._note(record)
         _write(self.folder / f"{rule.digest}.yaml", rule.text.encode())  # last: now it counts
         return record
 
@@ -88,6 +96,18 @@ class EnabledRules:
         (self.folder / f"{named[0].digest}.yaml").unlink()
         (self.folder / f"{named[0].digest}.json").unlink()
         return named[0]
+
+    def withdraw(self, digest: str, why: str) -> Record | None:
+        """Leave a rule out of all runs from now on; None if it is not in use."""
+        for record in self.records():
+            if record.digest == digest and not record.withdrawn:
+                self._note(replace(record, withdrawn=why))
+                return record
+        return None
+
+    def _note(self, record: Record) -> None:
+        content = orjson.dumps(record, option=orjson.OPT_INDENT_2)
+        _write(self.folder / f"{record.digest}.json", content)
 
     def _read(self, path: Path) -> tuple[TravellingRule, Record]:
         try:

@@ -166,7 +166,7 @@ def load_settings(path: Path) -> Settings:
         least_accounts=_within(
             drafts.get("least_accounts", 6), 2, 10**9, "drafts.least_accounts", path
         ),
-        most_p=float(drafts.get("most_p", 0.05)),
+        most_p=float(_within(drafts.get("most_p", 0.05), 0, 1, "drafts.most_p", path)),
         store=_store(data.get("store", {}).get("url", "sqlite:///share.db"), path.parent),
         days={
             kind: _within(days, 1, _LONGEST, f"expires_days.{kind}", path)
@@ -231,13 +231,18 @@ def _one_of(value: Any, known: Iterable[str], name: str, path: Path) -> Any:
     return value
 
 
-def _within(value: int, low: int, high: int, name: str, path: Path) -> int:
+def _within(value: Any, low: int, high: int, name: str, path: Path) -> Any:
     if not low <= value <= high:
         raise ConfigError(f"{path}: {name} = {value} must lie between {low} and {high}")
     return value
 
 
 def _kinds(values: list[Any], path: Path) -> frozenset[str]:
+    if "rule" in values:
+        raise ConfigError(
+            f"{path}: publish.unattended = 'rule'",
+            hint="a rule holds text: a person reads it first",
+        )
     return frozenset(_one_of(value, KINDS, "publish.unattended", path) for value in values)
 
 

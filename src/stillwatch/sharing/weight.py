@@ -1,7 +1,8 @@
 """What a received claim counts here. A number to decide by, never a decision.
 
 Rules
-    * Nothing that is revoked, expired, frozen by an appeal, or unsigned counts at all.
+    * Nothing that is revoked, expired, frozen by an appeal, or unsigned counts at all, nor what its
+      publisher replaced by a version that breaks the field policy.
     * Weight starts from the publisher's confidence and moves by what distinct members say: each
       confirmation from own evidence halves the doubt that is left; each dispute takes a third of
       the weight, each refutation half. Agreement without evidence moves nothing.
@@ -38,7 +39,8 @@ class Said:
     disputed: int = 0
     refuted: int = 0
     state: str = "current"
-    """current, disputed, revoked, expired, frozen, compromised, or suspended (its publisher)."""
+    """current, disputed, revoked, expired, frozen, compromised, replaced (by a version that breaks
+    the policy), or suspended (its publisher)."""
     signed: bool = True
 
 
@@ -55,7 +57,7 @@ def weigh(said: Said) -> Weight:
     """Weigh one claim."""
     if not said.signed:
         return Weight(0.0, ("it is unsigned: a lead to look at, no evidence",))
-    if said.state in ("revoked", "expired", "frozen", "compromised"):
+    if said.state in ("revoked", "expired", "frozen", "compromised", "replaced"):
         return Weight(0.0, (f"it is {said.state}",))
     value, why = said.confidence / 100, [f"its publisher is {said.confidence} % sure"]
     if said.state == "suspended" and not said.confirmed:

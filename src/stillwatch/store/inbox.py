@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import Connection, delete, func, insert, select
 
 from stillwatch.store.outbox import now
-from stillwatch.store.schema import hubs, received, relied, standing
+from stillwatch.store.schema import apart, hubs, received, relied, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,23 @@ class Received:
     signed: bool
     """Whether signature and history were verified."""
     body: dict[str, Any]
+
+
+Reasons: TypeAlias = tuple[tuple[str, str], ...]
+"""What the field policy says of an object: paths and reasons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A version of another's claim that may not be believed, and why."""
+
+    hub: str
+    stix_id: str
+    modified: str
+    publisher: str
+    revoked: bool
+    """Whether it takes the claim back: that holds all the same."""
+    reasons: Reasons
 
 
 def keep(connection: Connection, items: Iterable[Received]) -> int:
@@ -57,6 +74,50 @@ def keep(connection: Connection, items: Iterable[Received]) -> int:
         )
         new += 1
     return new
+
+
+def keep_apart(
+    connection: Connection, items: Iterable[tuple[Received, Reasons]]
+) -> list[tuple[str, Reasons]]:
+    """Keep what breaks the policy where nothing reads it as a claim; returns what was new."""
+    new = list[tuple[str, Reasons]]()
+    for one, reasons in items:
+        key = (
+            (apart.c.hub == one.hub)
+            & (apart.c.collection == one.collection)
+            & (apart.c.stix_id == one.stix_id)
+            & (apart.c.modified == one.modified)
+        )
+        if connection.execute(select(apart.c.index).where(key)).first() is not None:
+            continue
+        connection.execute(
+            insert(apart).values(
+                hub=one.hub,
+                collection=one.collection,
+                stix_id=one.stix_id,
+                modified=one.modified,
+                index=one.index,
+                publisher=one.publisher,
+                revoked=int(one.body.get("revoked") is True),
+                reasons=orjson.dumps(reasons),
+                body=orjson.dumps(one.body),
+                came=now(),
+            )
+        )
+        new.append((one.stix_id, reasons))
+    return new
+
+
+def set_apart(connection: Connection) -> list[Apart]:
+    """All that is kept apart, in the order of the log."""
+    columns = [c for c in apart.c if c.name != "body"]
+    return [
+        Apart(
+            r.hub, r.stix_id, r.modified, r.publisher, bool(r.revoked),
+            tuple((path, reason) for path, reason in orjson.loads(r.reasons)),
+        )
+        for r in connection.execute(select(*columns).order_by(apart.c.index, apart.c.stix_id))
+    ]  # fmt: skip
 
 
 def newest(connection: Connection, stix_id: str | None = None) -> list[Received]:
@@ -151,3 +212,9 @@ def resting_on(connection: Connection, stix_ids: Iterable[str]) -> dict[str, lis
     for row in connection.execute(query):
         found.setdefault(row.stix_id, []).append(row.what)
     return found
+
+
+def relied_on(connection: Connection) -> dict[str, list[str]]:
+    """Every received claim on which something here rests, and what that is."""
+    ids = connection.scalars(select(relied.c.stix_id).distinct()).all()
+    return resting_on(connection, ids)

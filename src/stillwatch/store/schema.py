@@ -91,6 +91,21 @@ received = Table(
     Column("came", Text, nullable=False),
 )
 
+apart = Table(
+    "apart",
+    metadata,
+    Column("hub", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("stix_id", Text, primary_key=True),
+    Column("modified", Text, primary_key=True),
+    Column("index", Integer, nullable=False),
+    Column("publisher", Text, nullable=False),
+    Column("revoked", Integer, nullable=False),  # 1: it takes the claim back
+    Column("reasons", LargeBinary, nullable=False),  # JSON: what the policy says, path and reason
+    Column("body", LargeBinary, nullable=False),
+    Column("came", Text, nullable=False),
+)
+
 standing = Table(
     "standing",
     metadata,

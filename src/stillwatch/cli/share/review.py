@@ -7,13 +7,14 @@ import orjson
 import typer
 
 from stillwatch.cli.share.common import HERE, By, Config, Json, opened, say, tell, who
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, InputError, StillwatchError
 from stillwatch.sharing import acts
 from stillwatch.store import outbox
 from stillwatch.store.database import Store
 from stillwatch.store.outbox import Draft
 
-_CHOICES = "[r]elease  [k]eep home  [s]kip  [q]uit: "
+_CHOICES = "[r]elease  [e]dit  [k]eep home  [s]kip  [q]uit: "
+_EDITS = f"NAME=VALUE ({', '.join(acts.CONDITIONS)}): "
 
 
 def review(
@@ -23,6 +24,17 @@ def review(
     refuse: Annotated[
         list[str] | None, typer.Option("--refuse", help="Keep this draft home; repeatable.")
     ] = None,
+    edit: Annotated[
+        list[str] | None,
+        typer.Option("--edit", help="Change this draft as --set says; repeatable."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help=f"NAME=VALUE for drafts that are edited or released; {', '.join(acts.CONDITIONS)}.",
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept.")] = "",
     by: By = "",
     config: Config = HERE,
@@ -30,7 +42,11 @@ def review(
 ) -> None:
     """Show what would leave, beside what was last published, and decide. Nothing is sent yet."""
     with opened(config) as (_, store):
-        if release or refuse:
+        changes = dict(map(_change, set_ or ()))
+        if bool(changes) is not bool(edit) and not (changes and release):
+            raise InputError("--edit and --set go together", hint="--edit ID --set tlp=green")
+        if release or refuse or edit:
+            _edit(store, [*(edit or ()), *(release or ())] if changes else [], changes, who(by))
             _decide(store, release or [], refuse or [], who(by), reason)
         elif not json and not sys.stdin.isatty():
             raise ConfigError(
@@ -55,16 +71,45 @@ def _decide(store: Store, release: list[str], refuse: list[str], by: str, reason
             acts.refuse(connection, stix_id, by, reason)
 
 
+def _change(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InputError(f"{text!r} is no NAME=VALUE", hint="for example tlp=green")
+    return name.strip(), value.strip()
+
+
+def _edit(store: Store, ids: list[str], changes: dict[str, str], by: str) -> None:
+    with store.begin() as connection:
+        for stix_id in dict.fromkeys(ids):
+            acts.edit(connection, stix_id, changes, by)
+
+
+def _ask_edit(store: Store, draft: Draft, by: str) -> Draft:
+    """Change a draft as the reviewer says, and show it again."""
+    try:
+        with store.begin() as connection:
+            draft = acts.edit(connection, draft.stix_id, dict([_change(input(_EDITS))]), by)
+    except StillwatchError as error:
+        say(str(error))
+    _show(store, draft)
+    return draft
+
+
+def _show(store: Store, draft: Draft) -> None:
+    for line in _difference(draft.body, _last(store, draft)):
+        say(line)
+    for name, much in draft.stays.items():
+        say(f"  stays home: {name}: {much}")
+
+
 def _ask(store: Store, by: str) -> None:
     with store.begin() as connection:
         queue = outbox.listed(connection, "waiting")
     for number, draft in enumerate(queue, 1):
         say(f"--- {number} of {len(queue)}: {draft.kind} {draft.stix_id}, from {draft.origin}")
-        for line in _difference(draft.body, _last(store, draft)):
-            say(line)
-        for name, much in draft.stays.items():
-            say(f"  stays home: {name}: {much}")
-        choice = input(_CHOICES).strip().lower()[:1]
+        _show(store, draft)
+        while (choice := input(_CHOICES).strip().lower()[:1]) == "e":
+            draft = _ask_edit(store, draft, by)  # noqa: PLW2901 - the same one, as it now is
         if choice == "q":
             return
         if choice == "r":

@@ -268,7 +268,10 @@ def _visible(request: Request, connection: Connection, who: Caller) -> Select[An
 def _records(
     request: Request, connection: Connection, who: Caller, indexes: Iterable[int]
 ) -> Iterator[Any]:
-    """For each leaf asked for its row, or None if the caller may not see it or it is not there."""
+    """For each leaf asked for its row, or None if the caller may not see it or it is not there.
+
+    A claim whose row was taken away is not there: who follows the log will call it withheld.
+    """
     wanted = list(indexes)
     admitted = [row.id for row in connection.execute(_visible(request, connection, who))]
     query = (
@@ -278,6 +281,7 @@ def _records(
         .outerjoin(objects, objects.c.seq == leaves.c.object)
         .where(leaves.c.index.in_(set(wanted)))
         .where(or_(leaves.c.audience.in_(admitted), objects.c.member == who.member))
+        .where(or_(leaves.c.statement.is_not(None), objects.c.body.is_not(None)))
     )
     found = {row.leaf: row for row in connection.execute(query)}
     for index in wanted:

@@ -12,6 +12,7 @@ from stillwatch.hub.fsck.check import check
 from stillwatch.hub.schema import checkpoints, leaves, objects
 from stillwatch.sharing.history import Pull
 from stillwatch.sharing.known import Audience, Known, Refused, Witnesses
+from tests.databases import without_references
 from tests.forum import Forum, served
 from tests.memory_hub import AT, claim
 
@@ -266,3 +267,19 @@ def test_a_client_notices_what_was_changed_in_the_database(forum, address):
             connection.execute(insert(checkpoints).values(forked))
         with pytest.raises(Refused, match="two histories"):
             pull(http, after)
+
+
+def test_a_claim_whose_row_was_deleted_is_withheld(forum, address, database_url):
+    """It is told as one that does not come, to its readers and to its publisher."""
+    with client(forum, address, "gamma") as http:
+        known, _ = pull(http, fresh(forum))
+    seq = forum.say("alpha", 50)
+    without_references(database_url, f"DELETE FROM objects WHERE seq = {seq}")
+    for name in ("gamma", "alpha"):
+        with client(forum, address, name) as http:
+            answer = http.post("/log/records", json={"indexes": [305, 0]})
+            assert (answer.status_code, answer.headers["Stillwatch-Answered"]) == (200, "2")
+            assert answer.content.count(b"\n") == 1
+            with pytest.raises(Refused) as refused:
+                pull(http, known)
+            assert (refused.value.kind, refused.value.exit_code) == ("withheld", 5)
