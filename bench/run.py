@@ -20,7 +20,7 @@ from typing import Any
 import kernel
 import speed
 from common import ROOT, markdown
-from correlation import figures, marks, neural, peers
+from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
 from hub import growth
 from hub import speed as hub_speed
@@ -68,6 +68,11 @@ def sections(repeat: int, count: int) -> list[Section]:
             "Planted marks through neural students",
             corr("neural --quick 1 --runs 6"),
             lambda: neural.measured(6, 0, neural.QUICK),
+        ),
+        (
+            "Planted marks: more answers, colder answers, repeats",
+            corr("repeats --runs 8"),
+            lambda: repeats.measured(8),
         ),
         ("Weights, held out", of("weights"), lambda: weights.measure(count)),
     ]

@@ -58,7 +58,7 @@ class Size:
 
 
 FULL = Size(512, (128, 2), 1500, (128, 2), 600, 60_000, 4, (10_000, 20_000))
-QUICK = Size(512, (128, 1), 250, (128, 1), 100, 40_000, 5, (10_000,))
+QUICK = Size(512, (128, 1), 250, (128, 1), 100, 40_000, 5, (10_000, 20_000))
 """Chosen after a narrower student that learned less showed nothing; see the notes of the results."""
 TEACHERS = ("claude-2.1", "claude-2", "claude-3-opus-20240229")
 OTHERS = ("llama-2-13b-chat-hf", "vicuna-13b", "mistral-medium", "cohere")
@@ -158,7 +158,11 @@ def perplexity(model: Any, data: Sequence[Ids]) -> float:
 
 
 def generate(
-    model: Any, tokens: int, seed: int, processor: GreenListProcessor | None = None
+    model: Any,
+    tokens: int,
+    seed: int,
+    processor: GreenListProcessor | None = None,
+    temperature: float = 1.0,
 ) -> list[Ids]:
     """Sample answers of about ``tokens`` tokens in all with ``model.generate``."""
     import torch
@@ -170,13 +174,13 @@ def generate(
     while sum(map(len, done)) < tokens:
         rows = model.generate(
             start, attention_mask=torch.ones_like(start), do_sample=True, top_k=0,
-            max_new_tokens=LENGTH, logits_processor=LogitsProcessorList([processor] if processor else []),
+            temperature=temperature, max_new_tokens=LENGTH, logits_processor=LogitsProcessorList([processor] if processor else []),
         )[:, 1:].tolist()  # fmt: skip
         done += [row[: row.index(END) + 1] if END in row else row for row in rows]
-    return _first(done, tokens)
+    return first_of(done, tokens)
 
 
-def _first(data: Sequence[Ids], tokens: float) -> list[Ids]:
+def first_of(data: Sequence[Ids], tokens: float) -> list[Ids]:
     total = np.cumsum([len(text) for text in data])
     return list(data[: int(np.searchsorted(total, tokens)) + 1]) if tokens else []
 
@@ -187,7 +191,7 @@ def mix(
     """Answers of both kinds, ``part`` of the tokens marked."""
     out: list[Ids] = []
     for data, wanted in ((marked, part * corpus), (clean, (1 - part) * corpus)):
-        out += _first([data[i] for i in rng.permutation(len(data))], wanted)
+        out += first_of([data[i] for i in rng.permutation(len(data))], wanted)
     return [out[i] for i in rng.permutation(len(out))]
 
 
@@ -229,14 +233,18 @@ def dilution(
             )
             for part in SHARES:
                 rng = np.random.default_rng(100 + run)
-                student = _student(base, mix(served, data.clean, part, size.corpus, rng), size, run)
+                student = fine_tuned(
+                    base, mix(served, data.clean, part, size.corpus, rng), size, run
+                )
                 answered = generate(student, max(size.answers), 1000 + run)
                 for tokens in size.answers:
-                    record = tested(folder, data.tokenizer, _first(answered, tokens))
+                    record = tested(folder, data.tokenizer, first_of(answered, tokens))
                     found[part, tokens].append(record | {"served": ring.keys[run].cohort})
-            own = [found[part, max(size.answers)][-1] for part in SHARES]
-            p = [f"{k['p']:.1e}" for r in own for k in r["keys"] if k["cohort"] == r["served"]]
-            print(f"run {run + 1} of {runs}: {' '.join(p)}", file=sys.stderr, flush=True)
+            for tokens in size.answers:
+                own = [found[part, tokens][-1] for part in SHARES]
+                p = [f"{k['p']:.1e}" for r in own for k in r["keys"] if k["cohort"] == r["served"]]
+                text = f"run {run + 1} of {runs}, {tokens:,} tokens: {' '.join(p)}"
+                print(text, file=sys.stderr, flush=True)
     fluent = {
         "title": f"Models, {_versions()}",
         "head": ("model", "parameters", "perplexity of the teachers' held-out answers"),
@@ -248,7 +256,7 @@ def dilution(
     return [fluent, *(_curve(found, tokens, runs, size) for tokens in size.answers)]
 
 
-def _student(base: Any, data: Sequence[Ids], size: Size, run: int) -> Any:
+def fine_tuned(base: Any, data: Sequence[Ids], size: Size, run: int) -> Any:
     """A copy of the base, fine-tuned."""
     import torch
 

@@ -6,8 +6,6 @@ thumbprint of its public half as a JWK (RFC 8037, section 2).
 """
 
 import hashlib
-import os
-import stat
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -22,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from stillwatch.crypto.encoding import b64url, unb64url
+from stillwatch.crypto.files import refuse_readable, write_new
 from stillwatch.domain.claim import KeyId
 from stillwatch.errors import ConfigError, InputError, NotTrusted
 
@@ -70,11 +69,7 @@ class SigningKey:
                 data = file.read(_MAX_FILE)
         except OSError as error:
             raise ConfigError(f"key file {path} cannot be read ({error.strerror})") from error
-        if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-            raise ConfigError(
-                f"key file {path} can be read by others (mode {stat.S_IMODE(mode):o})",
-                hint=f"chmod 600 {path}, and replace the key if others had access",
-            )
+        refuse_readable(path, mode, "replace the key")
         try:
             private = load_pem_private_key(data, None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -89,23 +84,7 @@ class SigningKey:
         Raises ``ConfigError`` if the file exists or cannot be written: a key is never overwritten.
         """
         data = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError as error:
-            raise ConfigError(
-                f"key file {path} exists", hint="keys are never overwritten: move it away first"
-            ) from error
-        except OSError as error:
-            raise ConfigError(f"key file {path} cannot be written ({error.strerror})") from error
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            _sync_folder(path.parent)
-        except OSError as error:
-            path.unlink(missing_ok=True)  # half a key is none
-            raise ConfigError(f"key file {path} cannot be written ({error.strerror})") from error
+        write_new(path, data)
 
     def sign(self, message: bytes) -> bytes:
         """Sign; 64 bytes, the same for the same message."""
@@ -113,16 +92,6 @@ class SigningKey:
 
     def __repr__(self) -> str:
         return f"SigningKey({self.id})"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the name of a new file durable, where folders can be opened (POSIX)."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def key_id(public: bytes) -> KeyId:

@@ -243,3 +243,57 @@ def test_answers_that_cannot_be_marked_are_an_error(tmp_path, raw, words):
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="is no file"):
         correlate("marks", "apply", tmp_path, *given)
+
+
+@pytest.fixture
+def to_mark(tmp_path):
+    answers = tmp_path / "a.jsonl"
+    write_jsonl([{"output": "However, it usually helps. Maybe it often shows."}] * 3, answers)
+    correlate("marks", "keys", "--cohorts", "a", "--out", tmp_path / "k.json")
+    return answers, tmp_path / "k.json", tmp_path / "out.jsonl"
+
+
+def _apply(to_mark, out, *more):
+    answers, keys, _ = to_mark
+    return correlate(
+        "marks", "apply", answers, "--keys", keys, "--cohort", "a", "--out", out, *more
+    )
+
+
+def test_marked_answers_go_over_an_older_file_only_when_asked(to_mark):
+    out = to_mark[2]
+    out.write_text("older")
+    with pytest.raises(InputError, match=r"exists; .*--force"):
+        _apply(to_mark, out)
+    assert out.read_text() == "older"
+    _apply(to_mark, out, "--dry-run")
+    assert out.read_text() == "older"
+    _apply(to_mark, out, "--force")
+    assert len([json.loads(line)["output"] for line in out.read_text().splitlines()]) == 3
+    with pytest.raises(InputError, match="is no file"):
+        _apply(to_mark, out.parent, "--force")
+
+
+@pytest.mark.parametrize("more", [(), ("--force",)])
+@pytest.mark.parametrize("link", [None, "symlink_to", "hardlink_to"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_marked_answers_never_go_over_what_is_read(to_mark, which, link, more):
+    target = to_mark[which]
+    before = target.read_bytes()
+    out = target
+    if link:
+        out = target.with_name("link")
+        getattr(out, link)(target)
+    with pytest.raises(InputError, match="which is read"):
+        _apply(to_mark, out, *more)
+    assert target.read_bytes() == before
+
+
+def test_an_open_key_file_is_refused_by_marks(to_mark):
+    answers, keys, out = to_mark
+    keys.chmod(0o644)
+    with pytest.raises(StillwatchError, match="chmod 600"):
+        _apply(to_mark, out)
+    with pytest.raises(StillwatchError, match="chmod 600"):
+        correlate("marks", "test", answers, "--keys", keys)
+    assert not out.exists()

@@ -1,5 +1,7 @@
 """``stillwatch correlate marks``: keys of cohorts, marked text, and which key a suspect carries."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stillwatch.errors import ConfigError, EmptyInput, InputError
+from stillwatch.intel.exports.files import write_whole
 from stillwatch.logs import lenient
 from stillwatch.provenance.marks.examine import (
     Examination,
@@ -20,7 +23,7 @@ from stillwatch.provenance.marks.examine import (
     tokenizer_ids,
     word_ids,
 )
-from stillwatch.provenance.marks.keys import new_keyring, read_keyring, write_keyring
+from stillwatch.provenance.marks.keys import Key, new_keyring, read_keyring, write_keyring
 from stillwatch.provenance.marks.phrasing import mark_text
 from stillwatch.report import text
 
@@ -55,63 +58,83 @@ def apply_(
     answers: Annotated[Path, typer.Argument(help="Answers to mark: JSON lines, or a plain text.")],
     keyring: Annotated[Path, typer.Option("--keys", help="Key file.")],
     cohort: Annotated[str, typer.Option("--cohort", help="Whose key to use.")],
-    out: Annotated[Path, typer.Option("--out", help="File for the marked answers.")],
+    out: Annotated[Path, typer.Option("--out", help="New file for the marked answers.")],
     field: Annotated[str, typer.Option("--field", help="Field that holds the answer.")] = "output",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what the mark would cost and write nothing.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over an older --out; never over what is read.")
     ] = False,
 ) -> None:
     """Set the text-level mark: choose among equivalent phrasings by the cohort's key.
 
     Prints its cost: how many places, and how many words, say something else than before.
     """
-    key = read_keyring(keyring).key(cohort)
+    if not dry_run:
+        _refuse_target(out, (answers, keyring), force)
+    marker = _Marker(read_keyring(keyring).key(cohort))
     raw = read_file(answers)
     if raw.lstrip()[:1] == b"[":
         raise InputError(f"{answers} is a JSON array", hint="give JSON lines, or plain text")
-    uses = changed = words = count = 0
-    parts: list[bytes] = []
-
-    def marked(value: str) -> str:
-        nonlocal uses, changed, words, count
-        done = mark_text(value, key)
-        uses, changed, words, count = (
-            uses + done.uses,
-            changed + done.changed,
-            words + done.words,
-            count + 1,
-        )
-        return done.text
-
     if raw.lstrip()[:1] == b"{":
-        for number, line in enumerate(raw.splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                row = lenient.loads(line)
-            except ValueError as error:
-                raise InputError(
-                    f"{answers}:{number}: not JSON ({error})", hint="mend it"
-                ) from error
-            if not isinstance(row, dict) or not isinstance(row.get(field), str):
-                raise InputError(f"{answers}:{number}: no text in {field!r}", hint="see --field")
-            parts.append(orjson.dumps({**row, field: marked(row[field])}) + b"\n")
+        done = b"".join(_marked_rows(raw, answers, field, marker))
     else:
-        parts.append(marked(decoded(raw, answers)).encode())
-    if not words:
+        done = marker(decoded(raw, answers)).encode()
+    if not marker.words:
         raise EmptyInput(f"{answers} has no answer to mark", hint="see --field")
     if not dry_run:
-        try:
-            out.write_bytes(b"".join(parts))
-        except OSError as error:
-            raise InputError(
-                f"{out} cannot be written ({error.strerror})", hint="choose another --out"
-            ) from error
+        write_whole(out, done)
     print(
-        f"{count:,} answers, {uses:,} choices, {changed:,} changed: "
-        f"{1000 * changed / max(words, 1):.1f} of 1,000 words"
+        f"{marker.answers:,} answers, {marker.uses:,} choices, {marker.changed:,} changed: "
+        f"{1000 * marker.changed / marker.words:.1f} of 1,000 words"
         + ("" if dry_run else f"; wrote {out}")
     )
+
+
+def _refuse_target(out: Path, read: tuple[Path, ...], force: bool) -> None:
+    """Raise ``InputError`` before work is done for a file that may not be written."""
+    if not out.exists():
+        return
+    for path in read:
+        if path.exists() and out.samefile(path):
+            raise InputError(f"{out} is {path}, which is read", hint="name another --out")
+    if not out.is_file():
+        raise InputError(f"{out} is no file", hint="name a file as --out")
+    if not force:
+        raise InputError(f"{out} exists", hint="name another --out, or write over it with --force")
+
+
+@dataclass
+class _Marker:
+    """Marks answers with one key, and counts what that cost."""
+
+    key: Key
+    answers: int = 0
+    words: int = 0
+    uses: int = 0
+    changed: int = 0
+
+    def __call__(self, value: str) -> str:
+        done = mark_text(value, self.key)
+        self.answers += 1
+        self.words += done.words
+        self.uses += done.uses
+        self.changed += done.changed
+        return done.text
+
+
+def _marked_rows(raw: bytes, path: Path, field: str, marker: _Marker) -> Iterator[bytes]:
+    for number, line in enumerate(raw.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = lenient.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path}:{number}: not JSON ({error})", hint="mend it") from error
+        if not isinstance(row, dict) or not isinstance(row.get(field), str):
+            raise InputError(f"{path}:{number}: no text in {field!r}", hint="see --field")
+        yield orjson.dumps({**row, field: marker(row[field])}) + b"\n"
 
 
 @marks.command(name="test")

@@ -6,6 +6,7 @@ unseen context would be marked.
 """
 
 import hashlib
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 import orjson
 from numba import uint64
 
+from stillwatch.crypto.files import refuse_readable, write_new
 from stillwatch.errors import ConfigError
 from stillwatch.profiles.hashing import helper
 
@@ -65,6 +67,11 @@ def new_keyring(cohorts: Sequence[str], gamma: float = 0.25, delta: float = 2.0)
     """Draw a fresh secret for each cohort."""
     if not cohorts or len(set(cohorts)) < len(cohorts):
         raise ConfigError("cohorts need different names", hint="for example a,b,c")
+    for cohort in cohorts:
+        if not _is_name(cohort):
+            raise ConfigError(
+                f"cohort {cohort!r} is no name", hint="leave out what does not show, as line breaks"
+            )
     _check(gamma, delta, "new keys")
     return Keyring(tuple(Key(c, secrets.token_bytes(16)) for c in cohorts), gamma, delta)
 
@@ -75,12 +82,15 @@ def derived_key(master: bytes, cohort: str) -> Key:
 
 
 def read_keyring(path: Path) -> Keyring:
-    """Read a key file; ``ConfigError`` says what is wrong with it."""
+    """Read a key file that only its owner may read; ``ConfigError`` says what is wrong with it."""
     hint = "make one with stillwatch correlate marks keys"
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        with path.open("rb") as file:
+            refuse_readable(path, os.fstat(file.fileno()).st_mode, "mark with new keys")
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
             raise ConfigError(f"key file {path} is larger than {_MOST_BYTES:,} bytes")
-        raw = orjson.loads(path.read_bytes())
+        raw = orjson.loads(data)
         if raw["version"] != _VERSION:
             raise ConfigError(f"key file {path} is of version {raw['version']}", hint=hint)
         keys = tuple(_key(record) for record in raw["keys"])
@@ -105,9 +115,14 @@ def read_keyring(path: Path) -> Keyring:
 
 def _key(record: Any) -> Key:
     cohort = record["cohort"]
-    if not isinstance(cohort, str) or not cohort.strip():
+    if not isinstance(cohort, str) or not _is_name(cohort):
         raise ValueError(f"cohort {cohort!r} is no name")
     return Key(cohort, bytes.fromhex(record["secret"]))
+
+
+def _is_name(cohort: str) -> bool:
+    """Control characters could make a log or a terminal show another cohort than was found."""
+    return bool(cohort.strip()) and cohort.isprintable()
 
 
 def write_keyring(ring: Keyring, path: Path) -> None:
@@ -118,15 +133,7 @@ def write_keyring(ring: Keyring, path: Path) -> None:
         "delta": ring.delta,
         "keys": [{"cohort": k.cohort, "secret": k.secret.hex()} for k in ring.keys],
     }
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_bytes(orjson.dumps(raw, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    except FileExistsError:
-        raise ConfigError(
-            f"{path} exists: keys once lost cannot be made again", hint="name a new file"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror})") from error
+    write_new(path, orjson.dumps(raw, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def _check(gamma: float, delta: float, where: str) -> None:

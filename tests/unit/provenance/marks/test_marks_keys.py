@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -40,11 +41,47 @@ def _keys(*pairs):
     return json.dumps({"version": 1, "gamma": 0.25, "delta": 2, "keys": keys})
 
 
+def _write(path, content):
+    path.touch(mode=0o600)
+    path.write_text(content)
+
+
 def test_a_key_file_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         read_keyring(tmp_path / "none.json")
     with pytest.raises(ConfigError, match="Is a directory"):
         read_keyring(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+def test_a_key_file_that_others_may_use_is_refused_until_it_is_closed(tmp_path, mode):
+    path = tmp_path / "k.json"
+    write_keyring(new_keyring(["a"]), path)
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match=f"by others \\(mode {mode:o}\\); chmod 600 .* new keys"):
+        read_keyring(path)
+    path.chmod(0o600)
+    assert read_keyring(path).keys[0].cohort == "a"
+
+
+def test_keys_that_cannot_be_kept_leave_no_file(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_keyring(new_keyring(["a"]), tmp_path / "none" / "k.json")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nb", "a\tb", "a\x00", "a\x1b[31m", "a\x7f", "a\u202eb", "\u2028", " "]
+)
+def test_a_cohort_has_a_name_that_shows(name):
+    with pytest.raises(ConfigError, match="is no name") as refused:
+        new_keyring(["b", name])
+    assert str(refused.value).isprintable()
+
+
+def test_a_cohort_may_be_named_in_any_script():
+    assert [k.cohort for k in new_keyring(["Region Süd 7", "東京", "a"]).keys][1] == "東京"
 
 
 @pytest.mark.parametrize(
@@ -69,11 +106,14 @@ def test_a_key_file_that_cannot_be_read_is_told(tmp_path):
         (_keys(("a", "00" * 16), ("b", "00" * 16)), "one key of two cohorts"),
         (_keys((None, "00" * 16)), "None is no name"),
         (_keys((" ", "00" * 16)), "is no name"),
+        (_keys(("a\nb", "00" * 16)), "is no name"),
+        (_keys(("a\x1b[2K", "00" * 16)), "is no name"),
+        (_keys(("a\u202eb", "00" * 16)), "is no name"),
         (_keys(("a", "00" * 16))[:60], "no key file"),
     ],
 )
 def test_a_bad_key_file_is_told(tmp_path, content, words):
-    (tmp_path / "k.json").write_text(content)
+    _write(tmp_path / "k.json", content)
     with pytest.raises(ConfigError, match=words):
         read_keyring(tmp_path / "k.json")
 
