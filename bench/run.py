@@ -1,6 +1,6 @@
 """Repeat every figure and write bench/RESULTS.md, section by section.
 
-    python bench/run.py [--repeat 3] [--worlds 8] [--only WORDS ...]
+    python bench/run.py [--repeat 3] [--worlds 8] [--fitting 12] [--only WORDS ...]
 
 The page is written anew after each section, and a section that was not measured stays as it is,
 so a run that was stopped goes on with ``--only`` and words of the titles that are missing. So does one
@@ -31,7 +31,7 @@ RESULTS = ROOT / "bench" / "RESULTS.md"
 Section = tuple[str, str, Callable[[], dict[str, Any]]]
 
 
-def sections(repeat: int, count: int) -> list[Section]:
+def sections(repeat: int, count: int, fitting: int) -> list[Section]:
     """Title, command and measurement of each section; the tables of quality share their worlds."""
     half = max(2, count // 2)
 
@@ -51,7 +51,7 @@ def sections(repeat: int, count: int) -> list[Section]:
         ("Where nobody is guilty", of("calibration"), lambda: calibration.measure(half)),
         ("At the edges", of("edges"), lambda: edges.measure(count)),
         ("What each kind of evidence earns", of("ablation"), lambda: ablation.measure(count)),
-        ("Time to detection", of("replay"), lambda: replay.measure(half // 2, half // 2)),
+        ("Time to detection", of("replay"), lambda: replay.measure(half // 2, half)),
         ("Windows of mixed traffic", of("windows"), lambda: windows.measure(1000, 6)),
         ("Beside simple detectors", of("baselines"), lambda: baselines.measure(half)),
         ("Output correlation", corr("figures"), lambda: figures.measured(10)),
@@ -74,7 +74,11 @@ def sections(repeat: int, count: int) -> list[Section]:
             corr("repeats --runs 8"),
             lambda: repeats.measured(8),
         ),
-        ("Weights, held out", of("weights"), lambda: weights.measure(count)),
+        (
+            "Weights, held out",
+            of(f"weights --fitting {fitting}"),
+            lambda: weights.measure(count, fitting),
+        ),
     ]
 
 
@@ -106,9 +110,10 @@ def main() -> None:
     )
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--worlds", type=int, default=8)
+    parser.add_argument("--fitting", type=int, default=weights.FITTING_WORLDS)
     parser.add_argument("--only", nargs="+", metavar="WORDS", help="sections whose title has them")
     options = parser.parse_args()
-    known, all_ = written(), sections(options.repeat, options.worlds)
+    known, all_ = written(), sections(options.repeat, options.worlds, options.fitting)
     titles = [title for title, _, _ in all_]
     words = [word.lower() for word in options.only or [""]]
     chosen = [section for section in all_ if any(word in section[0].lower() for word in words)]

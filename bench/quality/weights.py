@@ -5,9 +5,10 @@ hostile majority (more than 0.7) against innocent ones (less than 0.15), on thei
 the innocent groups of their world, with the request settings as simulated, absent and shuffled. The
 shipped weights are fitted on worlds apart from those that figures are reported on (``refit``). To see
 what a fit is worth elsewhere, the latter are split in two halves; each half is judged with weights fitted on the
-other, without the tactic (or the kind of prompts) in question.
+other, without the tactic (or the kind of prompts) in question. ``--fitting 0`` leaves out the fit of the
+shipped weights, which has worlds of its own to simulate.
 
-    cd bench && python -m quality.weights [--worlds 8] [--json]
+    cd bench && python -m quality.weights [--worlds 8] [--fitting 12] [--json]
 """
 
 from collections.abc import Callable, Iterable
@@ -145,7 +146,7 @@ def refit(worlds: int = FITTING_WORLDS) -> dict[str, float]:
     return fit(examples(load(options)) for options in standard(worlds, FITTING_SEED))
 
 
-def measure(worlds: int) -> dict[str, Any]:
+def measure(worlds: int, fitting: int = FITTING_WORLDS) -> dict[str, Any]:
     """Fitted weights, and both kinds of rows of what was held out."""
     known = [examples(load(options)) for options in standard(worlds)]
     # pairs of worlds (one of each kind of prompts) go into the same half
@@ -158,7 +159,7 @@ def measure(worlds: int) -> dict[str, Any]:
         rows.append(_row(tactic, shipped, without, tactic))
     return {
         "tables": [
-            _weights_table(known),
+            _weights_table(known, fitting),
             {
                 "title": "Without one tactic",
                 "head": HEAD,
@@ -188,16 +189,16 @@ def _row(name: str, shipped: Pooled, fitted: Pooled, tactic: str | None) -> list
     ]
 
 
-def _weights_table(known: list[Examples]) -> dict[str, Any]:
+def _weights_table(known: list[Examples], fitting: int) -> dict[str, Any]:
     fits = {
         "all": known,
         "generated prompts": [e for e in known if not e.world.real],
         "real prompts": [e for e in known if e.world.real],
     }
-    found = {"worlds of the fit": refit()}
+    found = {"worlds of the fit": refit(fitting)} if fitting else {}
     found |= {name: fit(parts) for name, parts in fits.items() if parts}
     rows = [[facet, WEIGHTS[facet], *(found[name][facet] for name in found)] for facet in FITTED]
-    groups = ["groups: innocent, hostile", "", "", *(
+    groups = ["groups: innocent, hostile", "", *([""] if fitting else []), *(
         f"{sum(int((~e.hostile).sum()) for e in parts)}, {sum(int(e.hostile.sum()) for e in parts)}"
         for parts in fits.values() if parts
     )]  # fmt: skip
@@ -223,5 +224,5 @@ def _by_prompts(known: list[Examples]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    options = arguments(__doc__, worlds=8)
-    emit(measure(options.worlds), options.json)
+    options = arguments(__doc__, worlds=8, fitting=FITTING_WORLDS)
+    emit(measure(options.worlds, options.fitting), options.json)
