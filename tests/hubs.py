@@ -19,6 +19,7 @@ from stillwatch.hub.app import Settings, build
 from stillwatch.hub.clock import now
 from stillwatch.hub.database import connect
 from stillwatch.hub.limits import Limits
+from stillwatch.hub.protocol import Protocol
 
 TAXII = "application/taxii+json;version=2.1"
 NAMES = ("alpha", "beta", "gamma", "delta")
@@ -81,13 +82,16 @@ def people(url: str, key_file: Path, names: Sequence[str] = NAMES) -> World:
 
 
 @contextmanager
-def serving(world: World, limits: Limits | None = None, clock: Any = now) -> Iterator[World]:
+def serving(
+    world: World, limits: Limits | None = None, clock: Any = now, routers: Any = None
+) -> Iterator[World]:
     """Serve a world over HTTP from a thread of this process."""
-    app = build(Settings(world.url, world.key_file, limits=limits or Limits(), clock=clock))
+    settings = Settings(world.url, world.key_file, limits=limits or Limits(), clock=clock)
+    app = build(settings, routers)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        config = uvicorn.Config(app, log_level="critical", lifespan="on", ws="none")
+        config = uvicorn.Config(app, log_level="critical", lifespan="on", ws="none", http=Protocol)
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         loop = asyncio.new_event_loop()

@@ -116,7 +116,7 @@ def build(settings: Settings, routers: Sequence[Sequence[BaseRoute]] | None = No
         lifespan=life,
     )
     app.state.hub = hub
-    for kind in (StillwatchError, HTTPException, RequestValidationError):
+    for kind in (StillwatchError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer)
     app.router.routes.extend(taxii.ROUTES)
     for extra in _routers() if routers is None else routers:

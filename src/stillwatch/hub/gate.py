@@ -48,11 +48,12 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        started = ended = False
 
         async def watched(message: Message) -> None:
-            nonlocal started
+            nonlocal started, ended
             started = started or message["type"] == "http.response.start"
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
         try:
@@ -60,6 +61,8 @@ class Gate:
         except ClientDisconnect:
             return
         except Exception as error:
+            if ended:
+                return  # the application has told it as an error already
             if started:
                 log.exception("the answer broke off")
                 raise
@@ -68,13 +71,24 @@ class Gate:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
+        if scope["http_version"] == "1.1" and len(headers.getlist("host")) != 1:
+            raise Problem(400, "a request has one Host header (RFC 9112, section 3.2)")
         state: dict[str, Any] = scope.setdefault("state", {})
         state["caller"] = None
         if scope["path"] not in self._free:
             state["caller"] = await self._caller(headers)
-        if len(scope.get("query_string", b"")) > self._limits.query_length:
-            raise Problem(414, f"the query is longer than {self._limits.query_length} bytes")
+        self._check_target(scope)
         await self.app(scope, self._bounded(headers, receive), send)
+
+    def _check_target(self, scope: Scope) -> None:
+        query = scope.get("query_string", b"")
+        if len(query) > self._limits.query_length:
+            raise Problem(414, f"the query is longer than {self._limits.query_length} bytes")
+        # no name and no value of ours holds one, and not every database can be asked for it
+        if "\0" in scope["path"]:
+            raise Problem(404, "no path holds a NUL character")
+        if b"%00" in query:
+            raise Problem(400, "the query holds a NUL character")
 
     async def _caller(self, headers: Headers) -> Caller:
         caller = await run_in_threadpool(self._authenticate, headers.getlist("authorization"))
@@ -110,6 +124,13 @@ class Gate:
                 stated = headers.get("content-length", "")
                 if stated.isdecimal() and int(stated) > most:
                     raise _too_long(most)
+                if headers.get("content-encoding", "identity").strip().lower() != "identity":
+                    raise Problem(
+                        415,
+                        "the body has a Content-Encoding",
+                        hint="send it as it is",
+                        headers={"Accept-Encoding": "identity"},
+                    )
             try:
                 async with asyncio.timeout(max(0.0, until - time.monotonic())):
                     message = await receive()

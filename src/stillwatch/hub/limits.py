@@ -25,6 +25,10 @@ class Limits:
     """Values of one ``match`` field."""
     query_length: int = 16_384
     """Bytes of a query string."""
+    head_length: int = 65_536
+    """Bytes of a request's first line and headers; more is 431."""
+    head_seconds: int = 30
+    """Seconds in which they must have come, from the first byte or the connection on."""
     requests_per_minute: int = 60_000
     """Requests of one member to one worker within a minute; more are 429."""
     status_hours: int = 48

@@ -23,6 +23,7 @@ from uvicorn.supervisors import Multiprocess
 from stillwatch.errors import ConfigError
 from stillwatch.hub.app import Settings, build, open_hub
 from stillwatch.hub.metrics import FOLDER
+from stillwatch.hub.protocol import Protocol
 
 _BACKLOG: Final = 1024
 _GRACE_S: Final = 20
@@ -88,7 +89,7 @@ def serve(
         access_log=False,
         lifespan="on",
         ws="none",
-        http="httptools",
+        http=Protocol,
         backlog=_BACKLOG,
         server_header=False,
         proxy_headers=False,

@@ -150,17 +150,18 @@ class _Batch:
     def _there(self, post: Post, item: Item) -> dict[str, Any] | None:
         """What stands where the object would go.
 
-        An object without a version is compared with those its poster may see, so that what others
-        keep among themselves shows nowhere.
+        An object without a version is compared with those its poster sent or may read: the ids of
+        observables can be guessed, and who may only write must not learn what is there.
         """
         found = self._known.get(item.id, ())
         if item.version is not None:
             return next((row for row in found if row["version"] == item.version), None)
-        me = post.caller
+        me, reads = post.caller, post.collection.can_read
         seen = [
             row
             for row in found
-            if row["member"] == me.member or audience.admits(row["rule"], me.name, me.groups)
+            if row["member"] == me.member
+            or (reads and audience.admits(row["rule"], me.name, me.groups))
         ]
         return max(seen, key=lambda row: row["version"], default=None)
 

@@ -1,10 +1,14 @@
 """Sections 1.6, 3.1, 3.6 and 4: negotiation, credentials, errors, discovery."""
 
 import base64
+import gzip
+import json
 import re
+import socket
 import uuid
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -111,6 +115,19 @@ def test_content_type_is_taken(alpha: httpx.Client, box: str, kind: str) -> None
     assert sent.status_code == 202
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "gzip, identity"])
+def test_a_coded_body_is_unsupported(alpha: httpx.Client, box: str, coding: str) -> None:
+    body = gzip.compress(json.dumps(envelope(1)).encode())
+    sent = alpha.post(box + "objects/", content=body, headers={"Content-Encoding": coding})
+    assert problem(sent, 415).headers["accept-encoding"] == "identity"
+    assert alpha.get(box + "objects/").json() == {}
+
+
+def test_a_body_as_it_is_may_say_so(alpha: httpx.Client, box: str) -> None:
+    headers = {"Content-Encoding": "Identity"}
+    assert alpha.post(box + "objects/", json=envelope(1), headers=headers).status_code == 202
+
+
 def test_a_body_beyond_the_maximum(alpha: httpx.Client, box: str) -> None:
     problem(alpha.post(box + "objects/", content=b"x" * (LIMITS.content_length + 1)), 413)
 
@@ -197,6 +214,35 @@ def test_an_error_has_an_id_of_its_own(alpha: httpx.Client) -> None:
 
 def test_too_long_a_query(alpha: httpx.Client, box: str) -> None:
     problem(alpha.get(box + "objects/?x=" + "y" * LIMITS.query_length), 414)
+
+
+def test_nul_is_in_no_name(alpha: httpx.Client, box: str) -> None:
+    for path in ("/api/collections/a%00/", box + "objects/a%00b/", "/v1/appeals/%00", "/%00"):
+        problem(alpha.get(path), 404)
+    for query in ("?x=%00", "?match[id]=%00", "?next=%00"):
+        problem(alpha.get(box + "objects/" + query), 400)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"GET /api/ HTTP/1.1\r\n", 400),
+        (b"GET /api/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n", 400),
+        (b"NONE /api/ HTTP/1.1\r\nHost: a\r\n", 400),
+        (b"GET /api/ HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n", 431),
+        (b"GET /api/ HTTP/1.0\r\n", 401),
+        (b"GET /api/ HTTP/1.1\r\nHost: a\r\n", 401),
+    ],
+)
+def test_what_is_wrong_as_http_is_a_taxii_error(hub: World, lines: bytes, status: int) -> None:
+    place = urlsplit(hub.base)
+    with socket.create_connection((place.hostname, place.port), 60) as connection:
+        connection.sendall(lines + b"Connection: close\r\n\r\n")
+        with connection.makefile("rb") as file:
+            head, _, body = file.read().partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert f"content-type: {TAXII}".encode() in head
+    assert json.loads(body)["http_status"] == str(status)
 
 
 def problem(found: httpx.Response, status: int) -> httpx.Response:

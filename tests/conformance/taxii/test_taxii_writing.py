@@ -48,6 +48,22 @@ def test_a_write_only_member_writes(alpha: httpx.Client, gamma: httpx.Client, bo
     assert [id_ for id_, _ in seen(alpha, box)] == [mine["id"]]
 
 
+def test_a_write_only_member_learns_nothing_of_what_is_there(
+    alpha: httpx.Client, gamma: httpx.Client, box: str
+) -> None:
+    for value in ("n.example", "m.example"):
+        there, new = (
+            {"type": "domain-name", "id": f"domain-name--{uuid.uuid4()}", "value": "n.example"}
+            for _ in range(2)
+        )
+        put(alpha, box, there)
+        status = put(gamma, box, new, {**there, "value": value})
+        assert status["success_count"] == 2
+        told = [one["version"] for one in status["successes"]]
+        assert told[0] >= status["request_timestamp"]
+        assert told[0] < told[1]
+
+
 @pytest.mark.parametrize(
     "body",
     ["", "{", "nul", '{"objects": [}', "\x00", '{"objects": [{"a": NaN}]}', '{"objects": [1e]}',

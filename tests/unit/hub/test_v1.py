@@ -82,6 +82,14 @@ def test_who_may_not_read_a_claim_learns_nothing_of_its_standing(forum):
     assert forum.ask("beta", "POST", "/v1/appeals", json=body).status_code == 404
 
 
+def test_nul_in_a_body_is_refused(forum):
+    body = {"collection": "c", "claim": "x", "reason": "mistaken-identity"}
+    for name in body:
+        sent = forum.ask("beta", "POST", "/v1/appeals", json=body | {name: "a\0b"})
+        assert sent.status_code == 422, sent.text
+        assert name in sent.text
+
+
 def test_an_appeal_freezes_until_its_publisher_answers(forum):
     claim = forum.campaign("alpha")
     body = {

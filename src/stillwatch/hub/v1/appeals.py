@@ -18,7 +18,7 @@ from stillwatch.hub.members import Member
 from stillwatch.hub.refusals import Missing
 from stillwatch.hub.schema import objects
 from stillwatch.hub.standing.follow import touch
-from stillwatch.hub.v1.parts import MOST, Calling, Hub, Limit, Parts, member_of
+from stillwatch.hub.v1.parts import MOST, Calling, Hub, Limit, Parts, Text, member_of
 
 router = APIRouter(prefix="/v1/appeals", tags=["appeals"])
 
@@ -50,9 +50,9 @@ class NewAppeal(BaseModel):
     """An appeal to open. It has no place for who is concerned, on purpose."""
 
     model_config = ConfigDict(extra="forbid")
-    collection: str = Field(max_length=64, description="Id of the claim's collection.")
-    claim: str = Field(max_length=300, description="STIX id of the claim's object.")
-    reason: str = Field(max_length=64, description=f"One of: {', '.join(redress.REASONS)}.")
+    collection: Text = Field(max_length=64, description="Id of the claim's collection.")
+    claim: Text = Field(max_length=300, description="STIX id of the claim's object.")
+    reason: Text = Field(max_length=64, description=f"One of: {', '.join(redress.REASONS)}.")
 
 
 class Appeal(BaseModel):

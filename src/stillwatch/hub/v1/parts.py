@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Query, Request
+from pydantic import AfterValidator
 
 from stillwatch.hub.audit import Recorder
 from stillwatch.hub.auth import Authenticator, Caller, caller
@@ -58,6 +59,14 @@ def _parts(request: Request) -> Any:
     return request.app.state.hub
 
 
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_nul)]
+"""A string that every database can be asked for."""
 Hub = Annotated[Parts, Depends(_parts)]
 Calling = Annotated[Caller, Depends(caller)]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="Entries on a page at most.")]
