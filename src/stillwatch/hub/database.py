@@ -173,7 +173,7 @@ def _postgresql_connected(raw: Any, _record: object) -> None:
         cursor.execute("SET timezone = 'UTC'")
         # a page follows an index from where the last one ended; before the first statistics are
         # gathered the planner would rather read and sort the whole collection
-        for way in ("bitmapscan", "hashjoin", "mergejoin", "seqscan"):
+        for way in ("bitmapscan", "hashjoin", "material", "mergejoin", "seqscan"):
             cursor.execute(f"SET enable_{way} = off")
         # with statistics it would start workers for a thousand rows: 25 ms a page instead of 4
         cursor.execute("SET max_parallel_workers_per_gather = 0")

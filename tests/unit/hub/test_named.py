@@ -1,5 +1,6 @@
 """Ids are found by the index, and pages follow it, before any statistics and after."""
 
+import re
 import uuid
 
 import pytest
@@ -72,7 +73,8 @@ def test_no_plan_reads_more_than_it_needs(filled, database, analyzed, asked):
     for plan in plans:
         assert "Parallel" not in plan
         assert "Seq Scan" not in plan
+        assert "Materialize" not in plan
         if asked:
-            assert "AND (stix_id = (wanted.id)::text)" in plan
+            assert len(re.findall(r"Index Cond: .* AND \(stix_id = ", plan)) == 2
         else:
             assert "Sort" not in plan
