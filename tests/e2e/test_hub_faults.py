@@ -21,12 +21,26 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from stillwatch.hub.clock import now
+from stillwatch.hub.database import connect
 from stillwatch.hub.setup import initialise
 from tests.databases import postgresql, sqlite
 from tests.hubs import World, indicator, people, serving
 
 KILLS = int(os.environ.get("STILLWATCH_KILLS", "3"))
 """Kills for each database; 50 make the hundred of a full run."""
+
+
+_FULL_AT_THE_THIRD = (
+    "CREATE SEQUENCE rows_of_a_full_disk",
+    """CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF nextval('rows_of_a_full_disk') > 2 THEN
+        RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full';
+    END IF;
+    RETURN NEW;
+    END $$""",
+    "CREATE TRIGGER full_disk BEFORE INSERT ON objects FOR EACH ROW EXECUTE FUNCTION full_disk()",
+)
+"""PostgreSQL's own error of a full disk, while the rows of a request go in."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -128,6 +142,28 @@ def test_a_full_disk_is_told_and_nothing_of_it_is_stored(tmp_path: Path) -> None
             assert client.get(path + "objects/").json()["objects"] == [kept]
 
 
+def test_a_full_disk_of_postgresql_is_told_and_nothing_of_it_is_stored(tmp_path: Path) -> None:
+    with postgresql() as url:
+        initialise(url, tmp_path / "log.key")
+        world = people(url, tmp_path / "log.key")
+        path, database = world.box(), connect(url)
+        with serving(world), world.client("alpha") as client:
+            kept = indicator()
+            assert client.post(path + "objects/", json={"objects": [kept]}).status_code == 202
+            with database.write() as connection:
+                for statement in _FULL_AT_THE_THIRD:
+                    connection.exec_driver_sql(statement)
+            sent = [indicator(number) for number in range(5)]
+            answer = client.post(path + "objects/", json={"objects": sent})
+            assert answer.status_code == 507, answer.text
+            assert client.get(path + "objects/").json()["objects"] == [kept]
+            with database.write() as connection:
+                connection.exec_driver_sql("DROP TRIGGER full_disk ON objects")
+            assert client.post(path + "objects/", json={"objects": sent}).status_code == 202
+            assert client.get(path + "objects/").json()["objects"] == [kept, *sent]
+        database.close()
+
+
 def test_a_clock_that_is_set_back_changes_no_order(world: World) -> None:
     times = count(now(), -3_600_000_000)
     path = world.box()
@@ -143,7 +179,6 @@ def test_a_clock_that_is_set_back_changes_no_order(world: World) -> None:
 
 def test_a_revoked_token_stops_at_once_in_every_worker(tmp_path: Path) -> None:
     from stillwatch.hub import tokens
-    from stillwatch.hub.database import connect
 
     with postgresql() as url:
         initialise(url, tmp_path / "log.key")
@@ -169,9 +204,7 @@ def test_the_database_is_sound_after_a_kill(tmp_path: Path) -> None:
             client.get("/api/").raise_for_status()
             threading.Timer(0.1, _kill, (running,)).start()
             _write_until_it_dies(client, path)
-        from stillwatch.hub.database import connect
-
-        database = connect(url)
+            database = connect(url)
         with database.read() as connection:
             assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
         database.close()

@@ -21,9 +21,9 @@ WORKERS = 2
 
 
 @contextmanager
-def process(world):
+def process(world, workers=WORKERS):
     command = [sys.executable, "-m", "stillwatch", "hub", "serve", "--database", world.url]
-    command += ["--key", str(world.key_file), "--port", "0", "--workers", str(WORKERS)]
+    command += ["--key", str(world.key_file), "--port", "0", "--workers", str(workers)]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         said = started.stdout.readline()
@@ -93,6 +93,6 @@ def test_workers_agree_on_figures_quotas_and_suspensions(forum):
         assert {forum.ask("gamma", "GET", "/v1/keys").status_code for _ in range(8)} == {401}
 
     # a restart refills nothing
-    with process(forum.world):
+    with process(forum.world, workers=1):
         assert forum.ask("beta", "GET", path).status_code == 429
     database.close()

@@ -22,7 +22,7 @@ from starlette.types import Scope
 
 from stillwatch.errors import StillwatchError
 from stillwatch.hub.audience import Admitted
-from stillwatch.hub.audit import Act, Recorder
+from stillwatch.hub.audit import Act, Recorder, place
 from stillwatch.hub.auth import Authenticator
 from stillwatch.hub.clock import now as the_clock
 from stillwatch.hub.database import POOL, Database
@@ -79,8 +79,8 @@ class Hub:
             self.metrics.quota_refused(error.kind)
         if status in (401, 403, 429):
             who = (scope.get("state") or {}).get("caller")
-            peer = (scope.get("client") or ("unknown",))[0]
-            subject = route_of(scope) if who else f"from {peer}"
+            peer = (scope.get("client") or ("",))[0]
+            subject = route_of(scope) if who else place(peer)
             act = Act(self.settings.clock(), who and who.member, f"refused.{status}", subject)
             self.audit.record(act)
 

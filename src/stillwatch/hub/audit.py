@@ -10,7 +10,9 @@ pages read and objects stored are gathered for a moment and written together (``
 """
 
 import hashlib
+import ipaddress
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -26,6 +28,10 @@ from stillwatch.hub.schema import audit, members
 _HEAD: Final = "audit"
 _START: Final = bytes(32)
 _PAGE: Final = 10_000
+_PLACES: Final = 64
+_ELSEWHERE: Final = "from elsewhere"
+_Kind = tuple[int | None, str, str]
+"""Who was refused what, where."""
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 """Opens a transaction that may write."""
@@ -68,6 +74,22 @@ class Head:
 
     def __str__(self) -> str:
         return f"{self.seq}:{self.chain}"
+
+
+def place(peer: str) -> str:
+    """Where somebody unknown calls from: the network (IPv4 /24, IPv6 /48) of an address.
+
+    >>> place("192.0.2.77")
+    'from 192.0.2.0/24'
+    """
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return _ELSEWHERE
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    bits = 24 if address.version == 4 else 48
+    return f"from {ipaddress.ip_network((address, bits), strict=False)}"
 
 
 def append(connection: Connection, acts: Sequence[Act]) -> None:
@@ -159,13 +181,20 @@ class Recorder:
 
     At most ``every`` seconds of reading are lost if the process is killed. Where the database
     does not take them and ``most`` have gathered, the request that comes next fails: nothing is
-    read unrecorded. Refusals of a kind within one moment are one row with their number, so that
-    who guesses does not fill the audit.
+    read unrecorded. Refusals of a kind within one moment are one row with their number; those of
+    nobody known are counted for ``minute`` seconds by where they came from, from 64 places at
+    most, so that who guesses fills no disk.
     """
 
-    def __init__(self, begin: Begin, *, every: float = 1.0, most: int = 5000) -> None:
-        self._begin, self._every, self._most = begin, every, most
+    def __init__(
+        self, begin: Begin, *, every: float = 1.0, most: int = 5000, minute: float = 60.0
+    ) -> None:
+        self._begin, self._every, self._most, self._minute = begin, every, most, minute
         self._acts: list[Act] = []
+        self._refusals: dict[_Kind, Act] = {}
+        self._guesses: dict[_Kind, Act] = {}
+        self._guessed = 0.0
+        """When the first of these came, by the monotonic clock."""
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -174,7 +203,7 @@ class Recorder:
         """Note an act; costs nothing but memory while the database keeps up."""
         with self._lock:
             self._add(act)
-            full = len(self._acts) >= self._most
+            full = len(self._acts) + len(self._refusals) >= self._most
             if self._thread is None and not self._ended.is_set():
                 self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
                 self._thread.start()
@@ -182,22 +211,29 @@ class Recorder:
             self.flush()
 
     def _add(self, act: Act) -> None:
-        if act.action.startswith("refused"):
-            for place, other in enumerate(self._acts):
-                if (act.member, act.action, act.subject) == (
-                    other.member,
-                    other.action,
-                    other.subject,
-                ):
-                    self._acts[place] = replace(other, count=other.count + act.count)
-                    return
-        self._acts.append(act)
+        if not act.action.startswith("refused"):
+            self._acts.append(act)
+            return
+        kept = self._refusals
+        if act.member is None:
+            kept = self._guesses
+            if not kept:
+                self._guessed = time.monotonic()
+            if len(kept) >= _PLACES and (None, act.action, act.subject) not in kept:
+                act = replace(act, subject=_ELSEWHERE)
+        kind = (act.member, act.action, act.subject)
+        before = kept.get(kind)
+        kept[kind] = act if before is None else replace(before, count=before.count + act.count)
 
     def flush(self) -> None:
         """Write what has gathered; keeps it if that fails."""
         with self._writing:
             with self._lock:
-                acts, self._acts = self._acts, []
+                acts, self._acts = [*self._acts, *self._refusals.values()], []
+                self._refusals = {}
+                if self._ended.is_set() or time.monotonic() - self._guessed >= self._minute:
+                    acts += self._guesses.values()
+                    self._guesses = {}
             try:
                 if acts:
                     with self._begin() as connection:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from stillwatch.crypto.jws import signer as signer_of
 from stillwatch.crypto.jws import verify_detached
 from stillwatch.crypto.records import claim_record
+from stillwatch.domain.claim import Claim, RuleClaim
 from stillwatch.errors import InputError, NotTrusted
 from stillwatch.hub import governance, keys
 from stillwatch.hub.envelope import Item
@@ -24,8 +25,10 @@ from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.schema import groups, members
 from stillwatch.hub.standing.reading import FOREVER, Said, read
 from stillwatch.hub.transparency import log as transparency
+from stillwatch.intel.ids import CLAIM
 from stillwatch.intel.marking import tlp
-from stillwatch.intel.policy import Directory, check_claim
+from stillwatch.intel.policy import Directory, Refusal, check_claim
+from stillwatch.intel.sigma import parse_rule
 from stillwatch.intel.signed import signature, signing_input
 
 _TOLD: Final = 5
@@ -140,7 +143,7 @@ def _examine(item: Item, voices: Voices, directory: Directory, now: int) -> Soun
     if tlp(obj) is None:
         return "object_marking_refs: a claim needs a TLP marking"
     today = datetime.fromtimestamp(now / 1e6, UTC).date()
-    if refusals := check_claim(obj, today=today, directory=directory):
+    if refusals := check_claim(obj, today=today, directory=directory, extra=(_unreadable,)):
         return "; ".join(f"{refusal.path}: {refusal.reason}" for refusal in refusals[:_TOLD])
     said = read(item.body)
     if said.until == FOREVER:
@@ -158,3 +161,16 @@ def _examine(item: Item, voices: Voices, directory: Directory, now: int) -> Soun
     except (NotTrusted, InputError) as error:
         return f"signature: {error}"
     return Sound(said, (str(identity), kid))
+
+
+def _unreadable(claim: Claim) -> Iterable[Refusal]:
+    """Refuse a rule that no member could read; what is wrong stays unsaid, as it quotes the rule."""
+    if isinstance(claim, RuleClaim):
+        try:
+            parse_rule(claim.rule)
+        except InputError:
+            yield Refusal(
+                f"extensions.{CLAIM}.fields.rule",
+                "is no rule that members can read",
+                "try it with `stillwatch rules try`",
+            )

@@ -10,12 +10,12 @@ at once with the write lock, on PostgreSQL the rows that matter are locked in th
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
@@ -76,6 +76,30 @@ class Database:
         return connection.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+
+
+def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns; on PostgreSQL by COPY, in a fifth of the time."""
+    if connection.dialect.name != "postgresql":
+        connection.execute(insert(table), rows)
+        return
+    import psycopg  # noqa: PLC0415 - not needed on SQLite
+
+    columns = [table.c[name] for name in rows[0]]
+    into = psycopg.sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        psycopg.sql.Identifier(table.name),
+        psycopg.sql.SQL(", ").join(psycopg.sql.Identifier(column.name) for column in columns),
+    )
+    try:
+        driver = cast(psycopg.Connection, connection.connection.driver_connection)
+        with driver.cursor() as cursor, cursor.copy(into) as copy:
+            copy.set_types([c.type.compile(connection.dialect).lower() for c in columns])
+            for row in rows:
+                copy.write_row(tuple(row[column.name] for column in columns))
+    except psycopg.Error as error:
+        raise DBAPIError.instance(
+            "COPY", None, error, psycopg.Error, dialect=connection.dialect
+        ) from error
 
 
 def parse_url(text: str) -> URL:
@@ -149,8 +173,10 @@ def _postgresql_connected(raw: Any, _record: object) -> None:
         cursor.execute("SET timezone = 'UTC'")
         # a page follows an index from where the last one ended; before the first statistics are
         # gathered the planner would rather read and sort the whole collection
-        for way in ("bitmapscan", "hashjoin", "mergejoin", "seqscan"):
+        for way in ("bitmapscan", "hashjoin", "material", "mergejoin", "seqscan"):
             cursor.execute(f"SET enable_{way} = off")
+        # with statistics it would start workers for a thousand rows: 25 ms a page instead of 4
+        cursor.execute("SET max_parallel_workers_per_gather = 0")
     raw.commit()
 
 

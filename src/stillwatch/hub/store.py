@@ -20,9 +20,11 @@ from stillwatch.hub import audience, claims
 from stillwatch.hub.auth import Caller, Collection
 from stillwatch.hub.claims import Sound
 from stillwatch.hub.clock import instant
+from stillwatch.hub.database import insert_many
 from stillwatch.hub.envelope import Item, same
 from stillwatch.hub.errors import Problem
 from stillwatch.hub.logkey import LogSigner
+from stillwatch.hub.named import named
 from stillwatch.hub.quotas import spend
 from stillwatch.hub.refusals import QuotaSpent
 from stillwatch.hub.schema import audiences, collections, objects, statuses
@@ -98,18 +100,18 @@ class _Batch:
         """Find what is stored under these ids."""
         wanted = sorted(ids)
         for at in range(0, len(wanted), _ASKED_AT_ONCE):
-            here = objects.c.collection == self._collection.id
+            stored = named(
+                self._connection, self._collection.id, wanted[at : at + _ASKED_AT_ONCE]
+            ).c
             found = self._connection.execute(
                 select(
-                    objects.c.stix_id,
-                    objects.c.version,
-                    objects.c.stated,
-                    objects.c.member,
-                    objects.c.body,
+                    stored.stix_id,
+                    stored.version,
+                    stored.stated,
+                    stored.member,
+                    stored.body,
                     audiences.c.rule,
-                )
-                .join(audiences, audiences.c.id == objects.c.audience)
-                .where(here, objects.c.stix_id.in_(wanted[at : at + _ASKED_AT_ONCE]))
+                ).join(audiences, audiences.c.id == stored.audience)
             )
             for row in found.mappings():
                 self._known.setdefault(row["stix_id"], []).append(dict(row))
@@ -143,7 +145,7 @@ class _Batch:
             ]
             claims.log(self._connection, self._collection.id, logged, signer)
         else:
-            self._connection.execute(insert(objects), columns)
+            insert_many(self._connection, objects, columns)
         mine = collections.c.id == self._collection.id
         self._connection.execute(update(collections).where(mine).values(clock=self._clock))
 

@@ -55,22 +55,27 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        while batch := self._next():
-            self._store(batch)
+        while (batch := self._next()) is not None:
+            if batch:
+                self._store(batch)
 
-    def _next(self) -> list[tuple[Post, "Future[bytes]"]]:
-        """Requests to one collection, in the order they came; empty at the end."""
+    def _next(self) -> list[tuple[Post, "Future[bytes]"]] | None:
+        """Requests to one collection, in the order they came; None at the end."""
         with self._woken:
             while not self._waiting and not self._ended:
                 self._woken.wait()
+            if not self._waiting:
+                return None
             batch: list[tuple[Post, Future[bytes]]] = []
             size = 0
             while self._waiting and len(batch) < _TOGETHER and size < self._limits.objects:
-                post = self._waiting[0][0]
+                post, future = self._waiting[0]
                 if batch and post.collection.id != batch[0][0].collection.id:
                     break
-                size += len(post.items)
-                batch.append(self._waiting.popleft())
+                self._waiting.popleft()
+                if future.set_running_or_notify_cancel():  # false: who sent it has left
+                    size += len(post.items)
+                    batch.append((post, future))
             return batch
 
     def _store(self, batch: list[tuple[Post, "Future[bytes]"]]) -> None:

@@ -1,4 +1,5 @@
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import create_engine, delete, insert, select, update
@@ -138,3 +139,48 @@ def test_several_threads_make_one_chain(engine):
     recorder.close()
     with engine.begin() as connection:
         assert audit.verify(connection).seq == 200
+
+
+def test_guesses_from_everywhere_make_few_rows(engine):
+    recorder = Recorder(engine.begin, every=60, most=10)
+    for at in range(5000):
+        recorder.record(Act(at, None, "refused.401", audit.place(f"10.{at % 250}.{at // 250}.7")))
+    with engine.begin() as connection:
+        assert audit.rows(connection) == []
+    recorder.close()
+    with engine.begin() as connection:
+        rows = audit.rows(connection)
+        audit.verify(connection)
+    assert len(rows) == 65
+    assert sum(row.count for row in rows) == 5000
+    assert {row.subject for row in rows} >= {"from 10.0.0.0/24", "from elsewhere"}
+
+
+def test_guesses_are_written_when_their_minute_is_over_and_not_before(engine):
+    with closing(Recorder(engine.begin, every=60, minute=3600)) as recorder:
+        recorder.record(Act(1, None, "refused.401", "from 192.0.2.0/24"))
+        recorder.record(Act(2, 1, "refused.403", "/api/"))
+        recorder.record(Act(3, 1, "refused.403", "/api/"))
+        recorder.flush()
+        with engine.begin() as connection:
+            assert [(r.action, r.count) for r in audit.rows(connection)] == [("refused.403", 2)]
+    with closing(Recorder(engine.begin, every=60, minute=0)) as recorder:
+        recorder.record(Act(4, None, "refused.401", "from 192.0.2.0/24"))
+        recorder.flush()
+        with engine.begin() as connection:
+            assert [r.at for r in audit.rows(connection, action="refused.401")] == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("peer", "told"),
+    [
+        ("192.0.2.77", "from 192.0.2.0/24"),
+        ("::ffff:192.0.2.77", "from 192.0.2.0/24"),
+        ("2001:db8:1:2::3", "from 2001:db8:1::/48"),
+        ("fe80::1%eth0", "from fe80::/48"),
+        ("testclient", "from elsewhere"),
+        ("", "from elsewhere"),
+    ],
+)
+def test_places_are_networks(peer, told):
+    assert audit.place(peer) == told

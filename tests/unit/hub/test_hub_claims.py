@@ -6,7 +6,9 @@ import pytest
 
 from stillwatch.intel.ids import CLAIM
 from stillwatch.intel.objects import format_time, to_micros
+from stillwatch.intel.policy.rules import rule_digest
 from stillwatch.intel.signed import sign
+from tests.claims import RULE, rule_content
 from tests.hubs import people, serving
 from tests.speakers import Forum
 
@@ -83,3 +85,20 @@ def test_stored_claims_are_leaves_of_one_checkpoint(forum: Forum) -> None:
     assert answer.json()["success_count"] == 5
     after = int(forum.ask("alpha", "GET", "/log/checkpoint").text.splitlines()[1])
     assert after == before + 5
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("condition: asks", "condition: asks and other"),
+        ("prompt|contains:", "prompt|startswith:"),
+        ("prompt|contains:", "account|contains:"),
+    ],
+)
+def test_a_rule_that_nobody_can_read_does_not_enter(forum: Forum, before: str, after: str) -> None:
+    forum.publish("alpha", forum.draft("alpha", "rule"))
+    text = RULE.replace(before, after)
+    digest = rule_digest(rule_content(text))
+    said = refusal(forum, "alpha", forum.draft("alpha", "rule", rule=text, digest=digest))
+    assert "fields.rule: is no rule" in said
+    assert after not in said

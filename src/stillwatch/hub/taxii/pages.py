@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, sel
 
 from stillwatch.hub.audience import shown
 from stillwatch.hub.auth import Caller, Collection
+from stillwatch.hub.named import named
 from stillwatch.hub.schema import objects
 from stillwatch.hub.taxii.query import Query, Versions
 
@@ -62,16 +63,19 @@ def page(
     With ``most_bytes`` the last of ``columns`` is a body, and the page ends early rather than
     hold much more than that.
     """
+    table: Any = objects
+    if query.ids:
+        table = named(connection, sight.collection.id, query.ids)
     statement = (
-        select(objects.c.date_added, *columns)
-        .where(sight.of(objects), *_conditions(sight, query))
-        .order_by(objects.c.date_added)
+        select(table.c.date_added, *(table.c[column.name] for column in columns))
+        .where(sight.of(table), *_conditions(sight, query, table))
+        .order_by(table.c.date_added)
     )
     rows: list[Any] = []
     size, chunk = 0, query.limit + 1 if most_bytes is None else _FIRST_CHUNK
     while True:
         ask = min(chunk, query.limit + 1 - len(rows))
-        found = connection.execute(_behind(statement, after).limit(ask)).all()
+        found = connection.execute(_behind(statement, table, after).limit(ask)).all()
         rows += found
         if len(rows) > query.limit:
             return Page(rows[: query.limit], more=True)
@@ -81,13 +85,13 @@ def page(
         if most_bytes is not None:
             size += sum(len(row[-1]) for row in found)
             if size >= most_bytes:
-                rest = _behind(statement, after).with_only_columns(objects.c.date_added)
+                rest = _behind(statement, table, after).with_only_columns(table.c.date_added)
                 return Page(rows, more=connection.scalar(rest.limit(1)) is not None)
             chunk = max(1, (most_bytes - size) * len(rows) // size)
 
 
-def _behind(statement: Select[Any], after: int | None) -> Select[Any]:
-    return statement if after is None else statement.where(objects.c.date_added > after)
+def _behind(statement: Select[Any], table: Any, after: int | None) -> Select[Any]:
+    return statement if after is None else statement.where(table.c.date_added > after)
 
 
 def there(connection: Connection, sight: Sight, stix_id: str) -> bool:
@@ -98,14 +102,14 @@ def there(connection: Connection, sight: Sight, stix_id: str) -> bool:
 
 def chosen(sight: Sight, query: Query) -> ColumnElement[bool]:
     """Condition on ``objects``: what a query asks for, wherever it was added."""
-    return and_(sight.of(objects), *_conditions(sight, query))
+    ids = [objects.c.stix_id.in_(query.ids)] if query.ids else []
+    return and_(sight.of(objects), *ids, *_conditions(sight, query, objects))
 
 
-def _conditions(sight: Sight, query: Query) -> list[ColumnElement[bool]]:
-    table = objects.c
+def _conditions(sight: Sight, query: Query, rows: Any) -> list[ColumnElement[bool]]:
+    """All but the ids, on ``objects`` or on those ``rows`` of it that have the ids."""
+    table = rows.c
     parts: list[ColumnElement[bool]] = []
-    if query.ids:
-        parts.append(table.stix_id.in_(query.ids))
     if query.types:
         parts.append(table.type.in_(query.types))
     if query.spec_versions:
@@ -117,19 +121,21 @@ def _conditions(sight: Sight, query: Query) -> list[ColumnElement[bool]]:
     if versions.exact:
         choices.append(table.version.in_(versions.exact))
     if versions.last:
-        choices.append(~_exists(sight, query, _other.c.version > table.version))
+        choices.append(~_exists(sight, query, rows, _other.c.version > table.version))
     if versions.first:
-        choices.append(~_exists(sight, query, _other.c.version < table.version))
+        choices.append(~_exists(sight, query, rows, _other.c.version < table.version))
     if versions.all and not query.spec_versions:
-        choices.append(~_exists(sight, query, None))
+        choices.append(~_exists(sight, query, rows, None))
     if choices:
         parts.append(or_(*choices))
     return parts
 
 
-def _exists(sight: Sight, query: Query, beats: ColumnElement[bool] | None) -> ColumnElement[bool]:
+def _exists(
+    sight: Sight, query: Query, rows: Any, beats: ColumnElement[bool] | None
+) -> ColumnElement[bool]:
     """Whether another version of the object is to be served instead."""
-    table, other = objects.c, _other.c
+    table, other = rows.c, _other.c
     if query.spec_versions:
         assert beats is not None
         better: ColumnElement[bool] = other.spec_version.in_(query.spec_versions) & beats
@@ -139,4 +145,4 @@ def _exists(sight: Sight, query: Query, beats: ColumnElement[bool] | None) -> Co
             better = or_(better, (other.spec_version == table.spec_version) & beats)
     return exists(
         select(other.seq).where(sight.of(_other), other.stix_id == table.stix_id, better)
-    ).correlate(objects)
+    ).correlate(rows)

@@ -105,7 +105,7 @@ def listed(
 @router.get(
     "/{appeal}",
     summary="One appeal",
-    responses={**example(_APPEAL, "The appeal."), **errors(404)},
+    responses={**example(_APPEAL, "The appeal."), **errors(404, 422)},
 )
 def one(hub: Hub, who: Calling, appeal: Id) -> Appeal:
     """An appeal that you brought or have to answer."""
@@ -120,7 +120,7 @@ def one(hub: Hub, who: Calling, appeal: Id) -> Appeal:
     summary="Open an appeal",
     responses={
         **example(_APPEAL, "Opened: the claim is frozen.", 201),
-        **errors(403, 404, 409, 422, 429),
+        **errors(400, 403, 404, 409, 413, 422, 429),
     },
 )
 def opened(hub: Hub, who: Calling, new: NewAppeal) -> Appeal:
@@ -142,7 +142,7 @@ def opened(hub: Hub, who: Calling, new: NewAppeal) -> Appeal:
 @router.post(
     "/{appeal}/withdraw",
     summary="Withdraw an appeal",
-    responses={**example(_APPEAL | {"state": "withdrawn"}), **errors(403, 404, 409)},
+    responses={**example(_APPEAL | {"state": "withdrawn"}), **errors(403, 404, 409, 422)},
 )
 def withdrawn(hub: Hub, who: Calling, appeal: Id) -> Appeal:
     """Take back an appeal that you brought; the claim gets its weight back."""

@@ -86,7 +86,7 @@ def directory(
     summary="Enrol, rotate or end a key",
     responses={
         **example(_KEY, "The key as it now is; the statement is in the log.", 201),
-        **errors(403, 404, 409, 422, 429),
+        **errors(400, 403, 404, 409, 413, 422, 429),
     },
 )
 def change(

@@ -12,6 +12,7 @@ from typing import Any, Final
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from stillwatch.hub.v1.log import ANSWERS
 from stillwatch.hub.v1.taxii import PATHS
 
 _FREE: Final = ("/healthz", "/readyz")
@@ -44,6 +45,9 @@ def described(title: str, routes: Sequence[APIRoute]) -> dict[str, Any]:
         tags=_TAGS,
     )
     _keep_nulls(found["paths"], routes)
+    for (path, method), answers in ANSWERS.items():
+        if path in found["paths"]:
+            found["paths"][path][method]["responses"] = answers
     found["paths"] = {**PATHS, **found["paths"]}
     components = found.setdefault("components", {})
     components["securitySchemes"] = _SCHEMES
