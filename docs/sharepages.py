@@ -49,7 +49,7 @@ def share_toml() -> str:
             needed = "no" if (section, name) in _OPTIONAL else "yes"
             parts.append(f"| `{name}` | {needed} | {_said(section, name)} |")
         parts.append("")
-    parts += ["## As it is written at first\n", "```toml", TEMPLATE.rstrip(), "```", ""]
+    parts += ["## As it is written at first\n", "```text", TEMPLATE.rstrip(), "```", ""]
     return "\n".join(parts)
 
 
