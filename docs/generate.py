@@ -24,7 +24,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from docs import intelpages
+from docs import intelpages, sharepages
 from stillwatch.campaigns.cohesion import FACETS
 from stillwatch.campaigns.keys import KINDS
 from stillwatch.cli import app
@@ -388,6 +388,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "schema.md": schema,
     "combiner.md": combiner,
+    "share-toml.md": sharepages.share_toml,
     "stix.md": intelpages.stix,
     "policy.md": intelpages.policy,
     "techniques.md": intelpages.techniques,

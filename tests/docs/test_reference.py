@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 from docs.generate import PAGES, REFERENCE, command_paths, configuration, field_docs, help_text
+from docs.sharepages import SAID
 
 from stillwatch.config import _SECTIONS, load_config
 from stillwatch.detection.judge import DetectionOptions
@@ -12,6 +13,7 @@ from stillwatch.domain.tables import EVENTS
 from stillwatch.logs import ReadOptions, open_logs
 from stillwatch.logs.quarantine import Quarantine
 from stillwatch.logs.registry import FORMATS
+from stillwatch.sharing.settings import _SECTIONS as SHARE_SECTIONS
 from tests.docs.reading import ROOT
 
 
@@ -88,3 +90,8 @@ def test_what_is_not_carried_is_absent_from_the_sample(name, sample):
     for batch in log.batches():
         carried = {n for n in batch.schema.names if batch.column(n).null_count < batch.num_rows}
         assert not claimed & carried
+
+
+def test_every_setting_of_sharing_is_told_and_no_other():
+    known = {f"{s}.{n}" for s, names in SHARE_SECTIONS.items() for n in names}
+    assert set(SAID) == {name for name in known if not name.startswith("expires_days.")}

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from stillwatch.crypto.note import Checkpoint, Note, sign_note
-from stillwatch.errors import NotTrusted, PolicyRefused
+from stillwatch.errors import InputError, NotTrusted, PolicyRefused
 from stillwatch.hub import logkey
 from stillwatch.hub.database import connect
 from stillwatch.hub.schema import checkpoints
@@ -130,6 +130,30 @@ def test_a_rule_travels_and_goes_with_its_claim(forum: Labs, tmp_path: Path) -> 
         command("rules", "enable", claim, *tried, *settings, "--by", "analyst")
     command("rules", "disable", record["digest"], *settings)
     assert forum.run("beta", "pull")["fallen"] == []
+
+
+def test_an_appeal_freezes_a_claim_until_its_publisher_answers_with_a_new_key(forum: Labs) -> None:
+    stix_id = forum.say("alpha")
+    for name in ("alpha", "beta"):
+        forum.run(name, "pull")
+    reason = "shared-infrastructure"
+    (appeal,) = forum.run("beta", "appeal", "open", stix_id, "--reason", reason)
+    forum.run("beta", "pull")
+    assert forum.standing("beta", stix_id)["state"] == "frozen"
+
+    old = load_settings(forum.settings("alpha")).key().id
+    told = forum.run("alpha", "key", "rotate", "--by", "operator")
+    assert load_settings(forum.settings("alpha")).key().id == told["kid"] != old
+    assert Path(told["old"]).stat().st_mode & 0o077 == 0
+
+    (asked,) = forum.run("alpha", "appeal", "list")
+    assert (asked["id"], asked["part"], asked["state"]) == (appeal["id"], "publisher", "open")
+    answer = forum.run("alpha", "appeal", "answer", asked["id"], "rejected", "--by", "counsel")
+    assert forum.run("alpha", "publish")["stored"] == [answer["id"]]
+    forum.run("beta", "pull")  # signed by the new key, which the log states
+    assert forum.standing("beta", stix_id)["state"] == "current"
+    with pytest.raises(InputError, match="no open appeal"):
+        forum.run("alpha", "appeal", "answer", asked["id"], "upheld")
 
 
 def test_nothing_of_a_customer_is_on_the_wire(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from stillwatch.intel.stix import from_stix, to_stix
 from stillwatch.sharing.drafts import fresh_terms, revocation
 from stillwatch.sharing.settings import Settings
 from stillwatch.store import inbox, outbox
+from stillwatch.store.database import Store
 from stillwatch.store.outbox import Draft
 
 _ORDER: Final = tuple(Tlp)
@@ -137,6 +138,12 @@ def revoke(connection: Connection, stix: str, by: str, reason: str) -> Draft:
     if claim.terms.revoked:
         raise InputError(f"{stix} is revoked already")
     return _said(connection, revocation(claim), by, reason)
+
+
+def note(store: Store, stix: str, act: str, by: str, detail: str) -> None:
+    """Write down what a person did elsewhere, e.g. at the hub."""
+    with store.begin() as connection:
+        outbox.record(connection, stix, act, by, detail)
 
 
 def _about(connection: Connection, settings: Settings, stix: str, kind: str) -> Terms:

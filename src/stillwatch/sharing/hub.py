@@ -117,6 +117,28 @@ class Hub:
         body = orjson.dumps(statement)
         return self._object(self._fetch.ask("POST", url, _JSON, content=body).body, url)
 
+    def open_appeal(self, collection: str, claim: str, reason: str) -> dict[str, Any]:
+        """Appeal against a claim; it is frozen until that is decided."""
+        url = f"{self.url}v1/appeals"
+        body = orjson.dumps({"collection": collection, "claim": claim, "reason": reason})
+        return self._object(self._fetch.ask("POST", url, _JSON, content=body).body, url)
+
+    def appeals(self) -> Iterator[dict[str, Any]]:
+        """Appeals that we brought or have to answer."""
+        url, after = f"{self.url}v1/appeals", dict[str, str]()
+        for _ in range(_MOST_PAGES):
+            page = self._object(self._fetch.ask("GET", url, _JSON, params=after).body, url)
+            listed, onward = page.get("appeals"), page.get("next")
+            if not isinstance(listed, list):
+                raise PeerError(f"{shown(url)} answered with no appeals")
+            yield from (one for one in listed if isinstance(one, dict))
+            if page.get("more") is not True:
+                return
+            if not isinstance(onward, str) or onward == after.get("after"):
+                raise PeerError(f"{shown(url)} says that there is more, but no way to it")
+            after = {"after": onward}
+        raise PeerError(f"{shown(url)} has more than {_MOST_PAGES:,} pages")
+
     def _object(self, body: bytes, url: str) -> dict[str, Any]:
         try:
             said = orjson.loads(body)

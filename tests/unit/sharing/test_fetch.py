@@ -114,3 +114,10 @@ def test_a_slow_answer_ends() -> None:
         with pytest.raises(PeerError, match="took more than"):
             fetcher.get(server.url, JSON)
         fetcher.close()
+
+
+def test_a_page_mark_that_makes_no_address_is_the_servers_fault() -> None:
+    fetcher = Fetcher("http://127.0.0.1:1/")
+    with pytest.raises(PeerError, match="did not answer"):
+        fetcher.get("http://127.0.0.1:1/", "*/*", {"next": "n" * 70_000})
+    fetcher.close()

@@ -2,10 +2,12 @@
 
 import typer
 
+from stillwatch.cli.share.appeal import appeal
 from stillwatch.cli.share.draft import draft
 from stillwatch.cli.share.export import export
 from stillwatch.cli.share.importing import import_
 from stillwatch.cli.share.init import init
+from stillwatch.cli.share.key import key
 from stillwatch.cli.share.opinion import opinion, revoke, sighting
 from stillwatch.cli.share.publish import publish
 from stillwatch.cli.share.pull import pull
@@ -21,3 +23,5 @@ for command in (
     share.command()(command)
 share.command("list")(list_)
 share.command("import")(import_)
+share.add_typer(key, name="key")
+share.add_typer(appeal, name="appeal")
