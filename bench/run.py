@@ -71,8 +71,8 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ),
         (
             "Planted marks: more answers, colder answers, repeats",
-            corr("repeats --runs 8"),
-            lambda: repeats.measured(8),
+            corr("repeats --runs 17"),
+            lambda: repeats.measured(17),
         ),
         (
             "Weights, held out",
