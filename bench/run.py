@@ -51,7 +51,7 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ("Where nobody is guilty", of("calibration"), lambda: calibration.measure(half)),
         ("At the edges", of("edges"), lambda: edges.measure(count)),
         ("What each kind of evidence earns", of("ablation"), lambda: ablation.measure(count)),
-        ("Time to detection", of("replay"), lambda: replay.measure(half // 2, half)),
+        ("Time to detection", of("replay"), lambda: replay.measure(half // 2, half // 2)),
         ("Windows of mixed traffic", of("windows"), lambda: windows.measure(1000, 6)),
         ("Beside simple detectors", of("baselines"), lambda: baselines.measure(half)),
         ("Output correlation", corr("figures"), lambda: figures.measured(10)),
