@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-BYTES: Final = "application/octet-stream"
 _TITLES: Final = {
     400: ("Bad Request", "limit: give a whole number from 1 on"),
     413: ("Content Too Large", "the body is longer than 33554432 bytes"),
@@ -37,13 +36,6 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def example(value: Any, about: str = "Done.", status: int = 200) -> dict[int | str, dict[str, Any]]:
     """OpenAPI ``responses`` for a success with an example."""
     return {status: {"description": about, "content": {"application/json": {"example": value}}}}
-
-
-def body(media: str, value: str, about: str) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI ``responses`` for a success that is no JSON, with an example."""
-    schema = {"type": "string", **({"format": "binary"} if media == BYTES else {})}
-    content = {media: {"schema": schema, "example": value}}
-    return {200: {"description": about, "content": content}}
 
 
 def _error(status: int) -> dict[str, Any]:

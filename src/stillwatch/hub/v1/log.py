@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from stillwatch.hub.v1.described import errors
+from stillwatch.hub.described import errors
 
 _NOTE: Final = "hub.example.org/log\n2\nhtrC7iMoFUCTo3P8jyv8Z5Z3Pl1+FPV6f0Jy3+oV2fk=\n\n— hub…\n"
 _LINE: Final = (
