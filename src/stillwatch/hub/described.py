@@ -30,7 +30,7 @@ class ErrorMessage(BaseModel):
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI ``responses`` for error statuses, each with an example."""
-    return {status: _error(status) for status in sorted({401, 503, *statuses})}
+    return {status: _error(status) for status in sorted({400, 401, 503, *statuses})}
 
 
 def example(value: Any, about: str = "Done.", status: int = 200) -> dict[int | str, dict[str, Any]]:

@@ -35,7 +35,13 @@ def ask(*parts, headers=(), query=b"", app=echo):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "path": "/free", "query_string": query, "headers": list(headers)}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "path": "/free",
+        "query_string": query,
+        "headers": [(b"host", b"hub.example"), *headers],
+    }
     gate = Gate(app, None, Authenticator(), LIMITS, {"/free"}, lambda _, e: refused.append(e))
     asyncio.run(gate(scope, receive, send))
     if not sent:
