@@ -11,7 +11,7 @@ from stillwatch.store.database import Store
 from stillwatch.store.outbox import Draft
 from tests.sharers import command
 from tests.unit.sharing.test_acts import BODY, ID
-from tests.unit.sharing.test_settings import written
+from tests.unit.sharing.test_sharing_settings import written
 
 
 def test_conditions_are_set_shown_and_released(tmp_path: Path) -> None:
