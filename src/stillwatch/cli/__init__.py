@@ -44,7 +44,7 @@ class OnDemand(TyperGroup):
 
 app = typer.Typer(
     name="stillwatch",
-    help="Find adversarial distillation in your own request logs.",
+    help="Find adversarial distillation, test suspect models, and share what was learned.",
     cls=OnDemand,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

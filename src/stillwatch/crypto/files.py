@@ -7,14 +7,14 @@ from pathlib import Path
 from stillwatch.errors import ConfigError
 
 
-def refuse_readable(path: Path, mode: int, advice: str) -> None:
-    """Raise ``ConfigError`` if others than the owner may use a key file of this mode (POSIX).
+def refuse_readable(path: Path, mode: int, advice: str, what: str = "key file") -> None:
+    """Raise ``ConfigError`` if others than the owner may use a file of this mode (POSIX).
 
-    ``advice`` says what to do about a key that others may have seen.
+    ``advice`` says what to do about a secret that others may have seen.
     """
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise ConfigError(
-            f"key file {path} can be read by others (mode {stat.S_IMODE(mode):o})",
+            f"{what} {path} can be read by others (mode {stat.S_IMODE(mode):o})",
             hint=f"chmod 600 {path}, and {advice} if others had access",
         )
 

@@ -198,7 +198,10 @@ def _translated() -> Iterator[None]:
             ) from error
         if isinstance(error, OperationalError) or error.connection_invalidated:
             said = str(error.orig).partition("\n")[0]
-            raise Busy(f"the database cannot be used now: {said}", hint="try again") from error
+            raise Busy(
+                f"the database cannot be used now: {said}",
+                hint="try again; if it stays so, look at its address and rights",
+            ) from error
         raise
 
 

@@ -7,7 +7,6 @@ a dated setting that counsel confirms: there is no default for it.
 
 import difflib
 import os
-import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from stillwatch.crypto.files import refuse_readable
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.note import VerifierKey
 from stillwatch.domain.claim import LegalBasis, Purpose, StixId, Tlp
@@ -183,11 +183,7 @@ def read_secret(path: Path) -> str:
             text = file.read(_MOST_TOKEN).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the token file {path} cannot be read: {error}") from error
-    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        raise ConfigError(
-            f"the token file {path} can be read by others (mode {stat.S_IMODE(mode):o})",
-            hint=f"chmod 600 {path}, and ask for a new token if others had access",
-        )
+    refuse_readable(path, mode, "ask for a new token", "the token file")
     if not text or len(text.split()) != 1:
         raise ConfigError(f"the token file {path} holds no token", hint="one line, nothing else")
     return text

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import orjson
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Table, and_, delete, func, insert, select
 
 from stillwatch.store.outbox import now
 from stillwatch.store.schema import apart, hubs, received, relied, standing
@@ -50,26 +50,13 @@ def keep(connection: Connection, items: Iterable[Received]) -> int:
     """Keep what came, once; returns how many were new."""
     new = 0
     for one in items:
-        key = (
-            (received.c.hub == one.hub)
-            & (received.c.collection == one.collection)
-            & (received.c.stix_id == one.stix_id)
-            & (received.c.modified == one.modified)
-        )
-        if connection.execute(select(received.c.index).where(key)).first() is not None:
+        if _kept(connection, received, one):
             continue
         connection.execute(
             insert(received).values(
-                hub=one.hub,
-                collection=one.collection,
-                stix_id=one.stix_id,
-                modified=one.modified,
-                index=one.index,
-                publisher=one.publisher,
+                **_place(one),
                 kind=one.kind,
                 signed=int(one.signed),
-                body=orjson.dumps(one.body),
-                came=now(),
             )
         )
         new += 1
@@ -82,26 +69,13 @@ def keep_apart(
     """Keep what breaks the policy where nothing reads it as a claim; returns what was new."""
     new = list[tuple[str, Reasons]]()
     for one, reasons in items:
-        key = (
-            (apart.c.hub == one.hub)
-            & (apart.c.collection == one.collection)
-            & (apart.c.stix_id == one.stix_id)
-            & (apart.c.modified == one.modified)
-        )
-        if connection.execute(select(apart.c.index).where(key)).first() is not None:
+        if _kept(connection, apart, one):
             continue
         connection.execute(
             insert(apart).values(
-                hub=one.hub,
-                collection=one.collection,
-                stix_id=one.stix_id,
-                modified=one.modified,
-                index=one.index,
-                publisher=one.publisher,
+                **_place(one),
                 revoked=int(one.body.get("revoked") is True),
                 reasons=orjson.dumps(reasons),
-                body=orjson.dumps(one.body),
-                came=now(),
             )
         )
         new.append((one.stix_id, reasons))
@@ -118,6 +92,27 @@ def set_apart(connection: Connection) -> list[Apart]:
         )
         for r in connection.execute(select(*columns).order_by(apart.c.index, apart.c.stix_id))
     ]  # fmt: skip
+
+
+def _kept(connection: Connection, table: Table, one: Received) -> bool:
+    """Whether this very version from this place stands in the table."""
+    names = ("hub", "collection", "stix_id", "modified")
+    same = and_(*(table.c[name] == getattr(one, name) for name in names))
+    return connection.execute(select(table.c.index).where(same)).first() is not None
+
+
+def _place(one: Received) -> dict[str, Any]:
+    """The columns that claims and what was kept apart have in common."""
+    return {
+        "hub": one.hub,
+        "collection": one.collection,
+        "stix_id": one.stix_id,
+        "modified": one.modified,
+        "index": one.index,
+        "publisher": one.publisher,
+        "body": orjson.dumps(one.body),
+        "came": now(),
+    }
 
 
 def newest(connection: Connection, stix_id: str | None = None) -> list[Received]:
