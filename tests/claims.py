@@ -239,7 +239,7 @@ def any_claim(draw: st.DrawFn, kind: str | None = None) -> Claim:
             t, reference(about), draw(st.sampled_from(words)), draw(st.sampled_from(reasons))
         )
     if chosen == "tags":
-        serial, rows = draw(st.integers(1, 1_000_000)), draw(st.integers(1, 1024)) * 256
+        serial, rows = draw(st.integers(1, 1_000_000)), draw(st.integers(1, 400)) * 256
         key, pack = (draw(st.binary(min_size=32, max_size=32)).hex() for _ in range(2))
         return TagsClaim(
             t, draw(st.sampled_from(EPOCHS)), key, pack, rows, serial, draw(st.booleans())
