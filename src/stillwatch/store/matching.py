@@ -7,10 +7,10 @@ that a wrong answer shows; an evaluator stays aside, over restarts, until a pers
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from stillwatch.store.outbox import now
-from stillwatch.store.schema import canaries, evaluators_aside
+from stillwatch.store.schema import canaries, evaluators_aside, hubs
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +78,9 @@ def restore(connection: Connection, member: str) -> bool:
         delete(evaluators_aside).where(evaluators_aside.c.member == member)
     )
     return done.rowcount > 0
+
+
+def last_pull(connection: Connection) -> str | None:
+    """When the log of a hub was followed last; ISO 8601 in UTC."""
+    found: str | None = connection.scalar(select(func.max(hubs.c.pulled)))
+    return found

@@ -74,6 +74,14 @@ class Voices:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A reason for which no lead may say more than a step, e.g. that what is known here is old."""
+
+    most: Step
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Weighed:
     match: Match
     strength: float
@@ -98,6 +106,7 @@ def lead(
     *,
     own_evidence: Sequence[str] = (),
     ignored: Mapping[str, int] | None = None,
+    held: Held | None = None,
 ) -> Lead:
     """What all matches of one subject bear.
 
@@ -112,11 +121,14 @@ def lead(
     several = own or sum(voice != _UNKNOWN for voice in spoken) > 1
     borne = thresholds.step(weight)
     step = borne if several else min(borne, Step.CHALLENGE)
+    why = _explained(weighed, spoken, step, borne, own_evidence)
+    if held is not None and step > held.most:
+        step, why = held.most, (f"held back to {held.most.word}: {held.why}", *why)
     return Lead(
         subject,
         step,
         weight,
-        _explained(weighed, spoken, step, borne, own_evidence),
+        why,
         tuple(_evidence(one) for one in weighed),
         ignored=tuple(sorted((ignored or {}).items())),
     )

@@ -7,7 +7,7 @@ says in words is cut and made printable before it is shown. Wire format: docs/re
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -99,33 +99,23 @@ class Peer:
         self._idle: list[Line] = []
         self._lock = threading.Lock()
 
-    def ask(self, question: Question, until: float) -> Callable[[], Answer]:
-        """Send a question; call what is returned for the answer. Both raise ``Failed``."""
-        path, query = self._evaluation(question)
+    def ask(self, question: Question, until: float) -> "Asked":
+        """Send a question; its answer is read from what is returned. Raises ``Failed``."""
+        quorum = ",".join(map(str, question.quorum))
+        query = (
+            f"epoch={question.epoch}&generation={question.generation}&evaluator={self.index}"
+            f"&quorum={quorum}&proof={int(question.proof)}"
+        )
+        request = _Request("POST", f"{self.address.path}/v1/evaluate", query, question.elements)
         most = len(question.elements) + PROOF_BYTES * question.proof
-        waiting = self._exchange("POST", path, query, question.elements, most, until)
-
-        def answer() -> Answer:
-            reply = waiting()
-            if reply.status != 200:
-                raise self._refused(reply)
-            if len(reply.body) != most:
-                raise self._failed(
-                    Fault.BROKEN, f"answered {len(reply.body)} bytes where {most} were due"
-                )
-            end = len(question.elements)
-            return Answer(reply.body[:end], reply.body[end:])
-
-        return answer
+        return Asked(self, request, max(most, _MOST_SAID), most, until)
 
     def me(self, until: float) -> dict[str, Any]:
         """What the evaluator says of us: quota and use. Raises ``Failed``."""
-        reply = self._exchange("GET", f"{self.address.path}/v1/me", "", b"", _MOST_SAID, until)()
-        if reply.status != 200:
-            raise self._refused(reply)
-        said = _object(reply.body)
+        request = _Request("GET", f"{self.address.path}/v1/me", "", b"")
+        said = _object(Asked(self, request, _MOST_SAID, None, until).body())
         if said is None:
-            raise self._failed(Fault.BROKEN, "answered with no JSON object")
+            raise self.failed(Fault.BROKEN, "answered with no JSON object")
         return said
 
     def close(self) -> None:
@@ -135,50 +125,8 @@ class Peer:
         for line in idle:
             line.close()
 
-    def _evaluation(self, question: Question) -> tuple[str, str]:
-        quorum = ",".join(map(str, question.quorum))
-        query = (
-            f"epoch={question.epoch}&generation={question.generation}&evaluator={self.index}"
-            f"&quorum={quorum}&proof={int(question.proof)}"
-        )
-        return f"{self.address.path}/v1/evaluate", query
-
-    def _exchange(
-        self, method: str, path: str, query: str, body: bytes, most: int, until: float
-    ) -> Callable[[], Reply]:
-        """Send; the answer is read when what is returned is called."""
-        most = max(most, _MOST_SAID)
-        try:
-            line, reused = self._line(until)
-            try:
-                line.send(self._request(method, path, query, body), until)
-            except Gone:
-                line.close()
-                if not reused:
-                    raise
-                line, reused = Line(self.address, until), False
-                line.send(self._request(method, path, query, body), until)
-        except PeerError as error:
-            raise self._broke(error) from error
-
-        def receive() -> Reply:
-            try:
-                return self._receive(line, most, until)
-            except Gone as error:
-                if not reused:
-                    raise self._broke(error) from error
-            except PeerError as error:
-                raise self._broke(error) from error
-            try:  # the server had closed a connection that looked alive: once more, on a new one
-                fresh = Line(self.address, until)
-                fresh.send(self._request(method, path, query, body), until)
-                return self._receive(fresh, most, until)
-            except PeerError as error:
-                raise self._broke(error) from error
-
-        return receive
-
-    def _line(self, until: float) -> tuple[Line, bool]:
+    def line(self, until: float) -> tuple[Line, bool]:
+        """A connection, and whether it was used before."""
         while True:
             with self._lock:
                 line = self._idle.pop() if self._idle else None
@@ -188,47 +136,132 @@ class Peer:
                 return line, True
             line.close()
 
-    def _receive(self, line: Line, most: int, until: float) -> Reply:
-        try:
-            reply, again = line.receive(most, until)
-        except BaseException:
-            line.close()
-            raise
+    def keep(self, line: Line) -> None:
+        """Take back a connection that may be used again."""
         with self._lock:
-            if again and len(self._idle) < _MOST_IDLE:
+            if len(self._idle) < _MOST_IDLE:
                 self._idle.append(line)
-                return reply
+                return
         line.close()
-        return reply
 
-    def _request(self, method: str, path: str, query: str, body: bytes) -> bytes:
+    def signed(self, request: "_Request") -> bytes:
+        """A request as it travels, signed now."""
         authority = self.address.authority
-        signed = sign_request(
-            method, authority, path, query, body, self._key, int(time.time()), new_nonce()
-        )
-        target = f"{path}?{query}" if query else path
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {authority}"]
-        lines += [f"{name}: {value}" for name, value in signed.items()]
-        lines += [f"Content-Length: {len(body)}", "Content-Type: application/octet-stream"]
-        return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+        signature = sign_request(
+            request.method, authority, request.path, request.query, request.body, self._key,
+            int(time.time()), new_nonce(),
+        )  # fmt: skip
+        target = f"{request.path}?{request.query}" if request.query else request.path
+        lines = [f"{request.method} {target} HTTP/1.1", f"Host: {authority}"]
+        lines += [f"{name}: {value}" for name, value in signature.items()]
+        lines.append(f"Content-Length: {len(request.body)}")
+        if request.body:
+            lines.append("Content-Type: application/octet-stream")
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + request.body
 
-    def _refused(self, reply: Reply) -> Failed:
+    def refused(self, reply: Reply) -> Failed:
+        """The fault of an answer that is none."""
         fault = _FAULTS.get(reply.status, Fault.BROKEN if reply.status < 500 else Fault.DOWN)
         wait = _seconds(reply.headers.get(b"retry-after"))
-        return self._failed(fault, f"answered {reply.status}{_said(reply.body)}", wait)
+        return self.failed(fault, f"answered {reply.status}{_said(reply.body)}", wait)
 
-    def _broke(self, error: PeerError) -> Failed:
-        if isinstance(error, Failed):
-            return error
+    def broke(self, error: PeerError) -> Failed:
+        """The fault of a connection."""
         fault = Fault.SLOW if isinstance(error, Late) else Fault.BROKEN
         fault = Fault.DOWN if isinstance(error, Gone) else fault
         return Failed(self.index, fault, f"evaluator {self.index} ({self.member}): {error.message}")
 
-    def _failed(self, fault: Fault, what: str, wait_s: float | None = None) -> Failed:
+    def failed(self, fault: Fault, what: str, wait_s: float | None = None) -> Failed:
+        """A fault of this evaluator."""
         return Failed(self.index, fault, f"evaluator {self.index} ({self.member}) {what}", wait_s)
 
 
-def close_all(peers: Sequence[Peer]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    query: str
+    body: bytes
+
+
+class Asked:
+    """A question on its way to one evaluator; it is answered once, or dropped."""
+
+    def __init__(
+        self, peer: Peer, request: _Request, most: int, due: int | None, until: float
+    ) -> None:
+        """Send. ``due`` is the length of the right answer, if it is known. Raises ``Failed``."""
+        self._peer, self._request = peer, request
+        self._most, self._due, self._until = most, due, until
+        try:
+            self._line, self._reused = peer.line(until)
+            try:
+                self._send()
+            except Gone:
+                if not self._reused:
+                    raise
+                self._anew()
+        except PeerError as error:
+            raise peer.broke(error) from error
+
+    def answer(self) -> Answer:
+        """The answer, of the right length. Raises ``Failed``."""
+        body, end = self.body(), len(self._request.body)
+        return Answer(body[:end], body[end:])
+
+    def body(self) -> bytes:
+        """The body of an answer of success. Raises ``Failed``."""
+        try:
+            reply = self._received()
+        except PeerError as error:
+            raise self._peer.broke(error) from error
+        if reply.status != 200:
+            raise self._peer.refused(reply)
+        if self._due is not None and len(reply.body) != self._due:
+            raise self._peer.failed(
+                Fault.BROKEN, f"answered {len(reply.body)} bytes where {self._due} were due"
+            )
+        return reply.body
+
+    def drop(self) -> None:
+        """Read no answer."""
+        self._line.close()
+
+    def _received(self) -> Reply:
+        try:
+            return self._receive()
+        except Gone:
+            if not self._reused:
+                raise
+        self._anew()  # the server had closed a connection that looked alive
+        return self._receive()
+
+    def _receive(self) -> Reply:
+        try:
+            reply, again = self._line.receive(self._most, self._until)
+        except BaseException:
+            self._line.close()
+            raise
+        if again:
+            self._peer.keep(self._line)
+        else:
+            self._line.close()
+        return reply
+
+    def _anew(self) -> None:
+        self._line.close()
+        self._line, self._reused = Line(self._peer.address, self._until), False
+        self._send()
+
+    def _send(self) -> None:
+        try:
+            self._line.send(self._peer.signed(self._request), self._until)
+        except BaseException:
+            self._line.close()
+            raise
+
+
+def close_all(peers: Iterable[Peer]) -> None:
     """Let go of all connections."""
     for peer in peers:
         peer.close()

@@ -92,9 +92,9 @@ class Line:
         try:
             raw = socket.create_connection((address.host, address.port), _left(until, address))
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = (
-                _context().wrap_socket(raw, server_hostname=address.host) if address.tls else raw
-            )
+            self._socket = raw
+            if address.tls:
+                self._socket = _context().wrap_socket(raw, server_hostname=address.host)
         except TimeoutError as error:
             raise Late(f"{address.authority} cannot be reached in time") from error
         except (OSError, ssl.SSLError) as error:
