@@ -142,3 +142,14 @@ def check(connection: Connection) -> None:
             f"the tables are of version {version}, this program's of {VERSION}",
             hint="use the version of stillwatch that wrote them",
         )
+
+
+def check_there(database: Database) -> None:
+    """Raise ``StoredDataError`` or ``Busy`` unless the database is there and answers.
+
+    A file that was deleted under the process still answers, and forgets at the next start.
+    """
+    if database.sqlite and not Path(str(database.url.database)).is_file():
+        raise StoredDataError(f"there is no quota database {database.url.database}", hint=_HINT)
+    with database.read() as connection:
+        check(connection)
