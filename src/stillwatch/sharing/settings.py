@@ -286,7 +286,7 @@ def _one_of(value: Any, known: Iterable[str], name: str, path: Path) -> Any:
     return value
 
 
-def _within(value: Any, low: int, high: int, name: str, path: Path) -> Any:
+def _within(value: Any, low: float, high: float, name: str, path: Path) -> Any:
     if not low <= value <= high:
         raise ConfigError(f"{path}: {name} = {value} must lie between {low} and {high}")
     return value

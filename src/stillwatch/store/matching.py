@@ -49,9 +49,7 @@ def replace_canaries(
     )
     for one in made:
         connection.execute(
-            insert(canaries).values(
-                epoch=epoch, public=public, input=one.input, output=one.output
-            )
+            insert(canaries).values(epoch=epoch, public=public, input=one.input, output=one.output)
         )
 
 
@@ -74,9 +72,7 @@ def aside(connection: Connection) -> list[Aside]:
 
 def restore(connection: Connection, member: str) -> bool:
     """Ask a member's evaluator again; whether it was aside."""
-    done = connection.execute(
-        delete(evaluators_aside).where(evaluators_aside.c.member == member)
-    )
+    done = connection.execute(delete(evaluators_aside).where(evaluators_aside.c.member == member))
     return done.rowcount > 0
 
 

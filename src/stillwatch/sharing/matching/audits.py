@@ -88,6 +88,16 @@ def pin(past: Past, ask: Asker, proven: Check) -> Verdict:
     return Verdict(tuple(wrong), tuple(failed))
 
 
+def by_elimination(past: Past, verdict: Verdict) -> tuple[Wrong, ...]:
+    """Of a batch that is certainly wrong: the only one that gave no proof, if the others did."""
+    if verdict.wrong or len(verdict.failed) != 1:
+        return ()
+    (failed,) = verdict.failed
+    said = past.answers[failed.index]
+    why = "the result was wrong, all others proved their answers, and it gave no proof"
+    return (Wrong(failed.index, why, past.question, said, Answer(b"")),)
+
+
 def _lie(said: Answer, now: Answer, sound: bool) -> str:
     if not sound:
         return "the proof of its answer does not hold"
@@ -119,11 +129,11 @@ class Audits:
             if len(self._pending) < _MOST_PENDING and self._chance.random() < self._rate:
                 self._pending.append((self._chance.randint(0, _LATER), past))
 
-    def due(self, *, all_of_them: bool = False) -> Iterable[Past]:
+    def due(self, *, everything: bool = False) -> Iterable[Past]:
         """Batches whose time has come; each is given once."""
         with self._lock:
-            due = [one for left, one in self._pending if left <= 0 or all_of_them]
+            due = [one for left, one in self._pending if left <= 0 or everything]
             self._pending = [
-                (left, one) for left, one in self._pending if left > 0 and not all_of_them
+                (left, one) for left, one in self._pending if left > 0 and not everything
             ]
         return due

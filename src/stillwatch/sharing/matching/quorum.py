@@ -91,7 +91,9 @@ class Roster:
         if Fault.LIED in faults:
             hint = "`stillwatch screen --evaluators` tells more, and how to restore one"
         elif faults == {Fault.SPENT}:
-            hint = f"the quota is renewed in {wait / 3600:.1f} h; ask the evaluators for a higher one"
+            hint = (
+                f"the quota is renewed in {wait / 3600:.1f} h; ask the evaluators for a higher one"
+            )
         return NoQuorum(
             f"{fit} of {self._threshold} needed evaluators can be asked: {said}", wait, hint
         )

@@ -7,6 +7,7 @@ count alone, and every kind must be named, so that a new one is not weighed by a
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -111,7 +112,7 @@ def load_thresholds(path: Path | None = None) -> Thresholds:
 def _sound(data: Mapping[str, Any], name: str) -> Thresholds:
     kinds = {Kind(word): _kind(Kind(word), said, name) for word, said in data["kinds"].items()}
     steps = tuple((step, float(data["steps"][step.word])) for step in _BORNE)
-    for (low, least), (high, more) in zip(steps, steps[1:], strict=False):
+    for (low, least), (high, more) in pairwise(steps):
         if least > more:
             raise ConfigError(f"{name}: $.steps: {high.word} needs less than {low.word}")
     return Thresholds(

@@ -20,7 +20,9 @@ VOICES = Voices(GAMMA, frozenset((ALPHA, BETA)))
 THRESHOLDS = load_thresholds()
 
 
-def match(kind: Kind = Kind.EMAIL, publisher: str = ALPHA, part: int = 0, **values: object) -> Match:
+def match(
+    kind: Kind = Kind.EMAIL, publisher: str = ALPHA, part: int = 0, **values: object
+) -> Match:
     said = values.pop("said", Said(60))
     assert isinstance(said, Said)
     made = Match(
