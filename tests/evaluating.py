@@ -192,6 +192,7 @@ def _serving(node: Node, epoch: str) -> Iterator[None]:
             """Say nothing."""
 
     node.context = lambda asked: _context(epoch, asked, node)
+
     class Quiet(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
             """A client that hangs up is no news."""

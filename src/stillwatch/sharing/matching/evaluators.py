@@ -265,9 +265,7 @@ class Evaluators:
             for part in parts:
                 self._proven(state, question, part, elements, answers[part.index])
         try:
-            return finalize(
-                batch.inputs, batch.blinds, combine(parts, Quorum.of(question.quorum))
-            )
+            return finalize(batch.inputs, batch.blinds, combine(parts, Quorum.of(question.quorum)))
         except (NotTrusted, BadElement):
             return None
 
@@ -282,7 +280,12 @@ class Evaluators:
             ) from error
 
     def _proven(
-        self, state: _State, question: Question, part: Part, elements: Sequence[Element], said: Answer
+        self,
+        state: _State,
+        question: Question,
+        part: Part,
+        elements: Sequence[Element],
+        said: Answer,
     ) -> None:
         """Raises ``Failed`` and sets the evaluator aside if its proof does not hold."""
         if not self._holds(state, question, part, elements):

@@ -282,9 +282,7 @@ def test_connections_are_kept_and_taken_up_anew(panel: Panel, store: Store, tmp_
         assert tagger.out() == {}
 
 
-def test_refreshed_shares_are_taken_up(
-    panel: Panel, store: Store, tmp_path: Path
-) -> None:
+def test_refreshed_shares_are_taken_up(panel: Panel, store: Store, tmp_path: Path) -> None:
     asked = []
     with asking(panel, store, tmp_path) as first:
         assert first.outputs(INPUTS) == due()
