@@ -23,6 +23,7 @@ from stillwatch.sharing.known import Witnesses
 
 KINDS: Final = (
     "campaign", "actor", "infrastructure", "tactic", "rule", "verdict", "opinion", "sighting",
+    "tags",
 )  # fmt: skip
 _MOST_TOKEN: Final = 4096
 _DAYS: Final = {"campaign": 90, "infrastructure": 60, "rule": 90, "opinion": 180, "sighting": 60}
