@@ -19,19 +19,21 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any, Final
 
-from stillwatch.crypto.httpsig import Parameters, check_body, verify_head
+from stillwatch.crypto.httpsig import Parameters, check_body
 from stillwatch.errors import InputError, StillwatchError
 from stillwatch.hub.clock import now as microseconds
 from stillwatch.hub.database import Database
-from stillwatch.hub.evaluator import audit, ledger, schema
+from stillwatch.hub.evaluator import audit, incoming, ledger, schema
 from stillwatch.hub.evaluator.audit import HOUR, Kind
+from stillwatch.hub.evaluator.incoming import Head, Receive, Scope, Send, check_rate, verified
 from stillwatch.hub.evaluator.ledger import Charge, Spent
-from stillwatch.hub.evaluator.limits import ELEMENT_BYTES, Limits
+from stillwatch.hub.evaluator.limits import Limits
 from stillwatch.hub.evaluator.members import ACTIVE, Member, Members, NoMembers
 from stillwatch.hub.evaluator.metrics import CONTENT_TYPE, Metrics
 from stillwatch.hub.evaluator.pools import Pools
@@ -45,11 +47,6 @@ log = logging.getLogger("stillwatch.evaluator")
 _JSON: Final = "application/json"
 _BYTES: Final = "application/octet-stream"
 _FORWARDED: Final = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip"))
-_SIGNED: Final = ("host", "content-digest", "signature-input", "signature", "content-length")
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 def seconds() -> int:
@@ -88,7 +85,6 @@ class Evaluator:
         self._shares, self._members = parts.shares, parts.members
         self._writer = Writer(parts.database, parts.limits, parts.clock)
         self._pools = Pools()
-        self._rates: dict[str, int] = {}
         self._rate = Rate(parts.limits.requests_per_minute)
         self._working = 0
         self._metrics = Metrics(
@@ -147,45 +143,39 @@ class Evaluator:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         try:
-            if self._working > self._limits.waiting:
-                raise Refused(
-                    503, "busy", "too many requests at once", headers={"Retry-After": "1"}
-                )
-            handler = self._routes.get((scope["method"], scope["path"]))
-            if handler is None:
-                raise self._nowhere(scope)
-            return await handler(scope, receive)
+            return await self._handler(scope)(scope, receive)
         except Exception as error:
             known = refusal(error)
             if known is None:
-                # the kind of error and where, never its words: they might quote what was sent
-                log.error("an error of the evaluator: %s", type(error).__name__, exc_info=None)
+                # the kind of error and its place, never its words: they might quote what was sent
+                at = traceback.extract_tb(error.__traceback__)[-1]
+                where = f"{type(error).__name__} in {at.name}, line {at.lineno}"
+                log.error("an error of the evaluator: %s", where)  # noqa: TRY400
                 known = Refused(500, "error", "an error of the evaluator; its log has the kind")
-            if known.status >= 500:
-                log.warning(
-                    "refused with %s: %s",
-                    known.status,
-                    error if known.reason in ("members", "database") else known.reason,
-                )
+            elif known.reason in ("members", "database"):
+                log.warning("refused with %s: %s", known.status, error)
             self._metrics.refused(known.reason)
             return Answer(known.status, known.body(), headers=tuple(known.headers.items()))
 
-    def _nowhere(self, scope: Scope) -> Refused:
+    def _handler(self, scope: Scope) -> Callable[[Scope, Receive], Awaitable[Answer]]:
+        if self._working > self._limits.waiting:
+            raise Refused(503, "busy", "too many requests at once", headers={"Retry-After": "1"})
+        handler = self._routes.get((scope["method"], scope["path"]))
+        if handler is not None:
+            return handler
         allowed = ", ".join(method for method, path in self._routes if path == scope["path"])
         if allowed:
-            return Refused(405, "form", f"allowed here: {allowed}", headers={"Allow": allowed})
-        return Refused(404, "form", "there is no such path")
+            raise Refused(405, "form", f"allowed here: {allowed}", headers={"Allow": allowed})
+        raise Refused(404, "form", "there is no such path")
 
     async def _evaluate(self, scope: Scope, receive: Receive) -> Answer:
-        query = self._query(scope)
-        headers = _headers(scope)
-        self._check_length(headers)
-        said, member = self._signed(scope, query, headers)
+        head = incoming.head(scope, self._limits)
+        said, member = self._signed(head)
         kind = Kind(self._clock() // HOUR, member.identity, "", 0, "")
         try:
-            asked = parse(query)
-            body = await self._body(receive)
-            check_body(headers, body)
+            asked = parse(head.query)
+            body = await incoming.body(receive, self._limits)
+            check_body(head.headers, body)
             held = self._shares.choose(asked, self._clock())
             kind = Kind(kind.hour, kind.member, held.epoch, held.generation, "")
             elements = elements_of(body)
@@ -222,102 +212,39 @@ class Evaluator:
 
         return int(await asyncio.wrap_future(self._writer.submit(job)))
 
-    def _signed(
-        self, scope: Scope, query: str, headers: dict[str, str]
-    ) -> tuple[Parameters, Member]:
+    def _signed(self, head: Head) -> tuple[Parameters, Member]:
         """Who asks; nothing of a body is read before."""
-        roll, at = self._members.now(), self._clock()
-        host = headers.get("host", "").lower()
-        if host not in self._parts.authorities:
-            raise Refused(
-                421,
-                "host",
-                "this evaluator is not known under the Host that was asked",
-                hint="ask it by the address in the epoch's document; its operator adds others"
-                " with --authority",
-            )
-        path = scope.get("raw_path") or scope["path"].encode()
-        path = path.partition(b"?")[0].decode("ascii", "replace")
-        try:
-            said = verify_head(scope["method"], host, path, query, headers, roll.keys, at)
-        except StillwatchError as error:
-            self._count(Kind(at // HOUR, "", "", 0, ""), error)
-            raise
+        at = self._clock()
+        roll = self._members.now()
+        nobody = Kind(at // HOUR, "", "", 0, "")
+        with self._counted(nobody):
+            said = verified(head, self._parts.authorities, roll.keys, at)
         member = roll.holders[said.key]
-        kind = Kind(at // HOUR, member.identity, "", 0, "")
-        wait = self._rate.wait(self._number(member.identity), time.monotonic())
-        if wait > 0:
-            most = self._limits.requests_per_minute
-            later = {"Retry-After": str(int(wait) + 1)}
-            slow = Refused(429, "rate", f"more than {most} requests in a minute", headers=later)
-            self._count(kind, slow)
-            raise slow
-        if member.state != ACTIVE:
-            out = Refused(
-                403, "member", f"{member.name} or the key it signed with is {member.state}"
-            )
-            self._count(kind, out)
-            raise out
+        with self._counted(replace(nobody, member=member.identity)):
+            check_rate(self._rate.wait(member.identity, time.monotonic()), self._limits)
+            if member.state != ACTIVE:
+                said_of = f"{member.name} or the key it signed with is {member.state}"
+                raise Refused(403, "member", said_of)
         return said, member
 
-    def _number(self, identity: str) -> int:
-        return self._rates.setdefault(identity, len(self._rates))
+    @contextlib.contextmanager
+    def _counted(self, kind: Kind) -> Iterator[None]:
+        """Count a refusal in the audit."""
+        try:
+            yield
+        except StillwatchError as error:
+            self._count(kind, error)
+            raise
 
     def _count(self, kind: Kind, error: StillwatchError) -> None:
         known = refusal(error)
         reason = "error" if known is None else known.reason
         self._writer.refused(_what(kind, f"refused.{reason}"))
 
-    def _query(self, scope: Scope) -> str:
-        query = scope.get("query_string", b"")
-        if len(query) > self._limits.query_length:
-            raise Refused(
-                414, "form", f"the query is longer than {self._limits.query_length} bytes"
-            )
-        try:
-            return str(query.decode("ascii"))
-        except UnicodeDecodeError:
-            raise Refused(400, "form", "the query is not ASCII") from None
-
-    def _check_length(self, headers: dict[str, str]) -> None:
-        stated = headers.get("content-length", "")
-        if stated.isdecimal() and int(stated[:12]) > self._limits.body_length:
-            raise self._too_long()
-
-    def _too_long(self) -> Refused:
-        most = self._limits
-        return Refused(
-            413,
-            "length",
-            f"the body is longer than {most.elements} elements of {ELEMENT_BYTES} bytes",
-            hint="send them in several requests",
-        )
-
-    async def _body(self, receive: Receive) -> bytes:
-        pieces, seen = list[bytes](), 0
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Refused(400, "form", "the body broke off")
-                    seen += len(message.get("body", b""))
-                    if seen > self._limits.body_length:
-                        raise self._too_long()
-                    pieces.append(message.get("body", b""))
-                    if not message.get("more_body", False):
-                        return b"".join(pieces)
-        except TimeoutError:
-            most = self._limits.body_seconds
-            close = {"Connection": "close"}
-            raise Refused(
-                408, "slow", f"the body did not come within {most:g} seconds", headers=close
-            ) from None
-
     async def _me(self, scope: Scope, receive: Receive) -> Answer:
-        query, headers = self._query(scope), _headers(scope)
-        said, member = self._signed(scope, query, headers)
-        check_body(headers, await self._body(receive))
+        head = incoming.head(scope, self._limits)
+        said, member = self._signed(head)
+        check_body(head.headers, await incoming.body(receive, self._limits))
         kind = Kind(self._clock() // HOUR, member.identity, "", 0, "")
         with contextlib.suppress(Spent):
             await self._charge(said, kind, 0, proof=False)
@@ -377,19 +304,6 @@ class Evaluator:
         if not lasts:
             return 0.0
         return (max(lasts).toordinal() - 719_163) - self._clock() // 86_400 + 1.0
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    """Headers that count. Raises ``Refused`` where one of them comes twice."""
-    found: dict[str, str] = {}
-    for raw, value in scope["headers"]:
-        name = raw.decode("latin-1").lower()
-        if name not in _SIGNED:
-            continue
-        if name in found:
-            raise Refused(400, "form", f"the header {name} comes twice")
-        found[name] = value.decode("latin-1")
-    return found
 
 
 def _what(kind: Kind, what: str) -> Kind:
