@@ -153,6 +153,7 @@ evaluators_aside = Table(
     Column("at", Text, nullable=False),
     Column("why", Text, nullable=False),
     Column("evidence", Text, nullable=False),  # file
+)
 
 identifiers = Table(
     "identifiers",
