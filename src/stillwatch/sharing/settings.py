@@ -123,6 +123,11 @@ class Settings:
     """How long a claim of each kind holds."""
     matching: Matching = Matching()
 
+    @property
+    def tags(self) -> Path:
+        """Folder of the tag set: packs, their index, and the key epochs that were believed."""
+        return self.path.parent / "tags"
+
     def key(self) -> SigningKey:
         """Our signing key. Raises ``ConfigError``."""
         return SigningKey.load(self.key_file)

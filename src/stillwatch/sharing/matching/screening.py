@@ -13,20 +13,25 @@ Rules
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from pathlib import Path
+from typing import Final, Protocol, Self
 
 from stillwatch.domain.identifier import Identifier, oprf_input
 from stillwatch.domain.lead import Lead
 from stillwatch.errors import NotTrusted, PeerError, StillwatchError
 from stillwatch.sharing.board import Entry
 from stillwatch.sharing.matching.interface import tag_of
+from stillwatch.sharing.matching.labs import Labs, Newest
 from stillwatch.sharing.matching.leads import Held, Match, Voices, lead
 from stillwatch.sharing.matching.record import Record, open_row
 from stillwatch.sharing.matching.tagset import Candidate, TagSet
-from stillwatch.sharing.matching.thresholds import Thresholds
+from stillwatch.sharing.matching.thresholds import Thresholds, load_thresholds
 from stillwatch.sharing.matching.worth import Missing, Worth
+from stillwatch.sharing.settings import Settings, load_settings
+from stillwatch.store.database import Store
 
 CHUNK: Final = 50_000
 """Identifiers that are asked about together."""
@@ -54,7 +59,7 @@ class Screened:
 
 
 class Asking(Protocol):
-    """What screening needs of those who evaluate: ``evaluators.Labs`` is one."""
+    """What screening needs of those who evaluate: ``labs.Labs`` is one."""
 
     def outputs(
         self, inputs: Sequence[bytes], epoch: str, until: float | None = None
@@ -86,6 +91,31 @@ class Screener:
         self._asking, self._tags, self._worth = asking, tags, worth
         self._thresholds, self._voices = thresholds, voices
         self._deadline_s, self._strict = deadline_s, strict
+
+    @classmethod
+    @contextmanager
+    def from_config(cls, path: Path, *, strict: bool = False) -> Iterator[Self]:
+        """Everything a lab's settings name: store, tag set, evaluators; closed with the block.
+
+        Raises ``ConfigError`` for settings, key or thresholds that cannot be used.
+        """
+        settings = load_settings(path)
+        with closing(Store(settings.store)) as store, closing(Labs(settings, store)) as labs:
+            yield cls.over(settings, store, labs, strict=strict)
+
+    @classmethod
+    def over(cls, settings: Settings, store: Store, labs: Labs, *, strict: bool = False) -> Self:
+        """Over what is open already."""
+        said = settings.matching
+        return cls(
+            labs,
+            Newest(settings.tags),
+            Worth(store, said.stale_days),
+            load_thresholds(said.leads),
+            labs.voices,
+            deadline_s=said.deadline_ms / 1000,
+            strict=strict,
+        )
 
     def screen(
         self,
