@@ -14,7 +14,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select
 
 from stillwatch.crypto.canonical import canonical
-from stillwatch.crypto.epoch import MAX_BYTES, Epoch, check, check_refreshed, read
+from stillwatch.crypto.epoch import Epoch
+from stillwatch.crypto.epoch_document import MAX_BYTES, check, check_refreshed, read
 from stillwatch.crypto.statements import Key
 from stillwatch.domain.claim import KeyId, StixId
 from stillwatch.errors import InputError, NotTrusted

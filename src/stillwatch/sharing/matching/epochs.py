@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import orjson
 
-from stillwatch.crypto.epoch import Epoch, accepted, check, check_refreshed
+from stillwatch.crypto.epoch import Epoch, accepted
+from stillwatch.crypto.epoch_document import check, check_refreshed
 from stillwatch.crypto.statements import Key
 from stillwatch.domain.claim import KeyId
 from stillwatch.errors import InputError, NotTrusted, StoredDataError
@@ -128,7 +129,7 @@ def _check_refreshes(merged: Mapping[_Place, dict[str, Any]]) -> None:
 
 def _check_none_gone(pinned: Mapping[_Place, dict[str, Any]], came: Mapping[_Place, Epoch]) -> None:
     """A generation that was shown once is shown from then on, as long as its name is."""
-    newest = {name: generation for name, generation in sorted(came)}
+    newest = dict(sorted(came))
     for (name, generation), document in sorted(pinned.items()):
         if name in newest and newest[name] < generation:
             shown = Epoch.to_json(came[name, newest[name]])
