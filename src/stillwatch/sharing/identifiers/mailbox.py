@@ -27,6 +27,7 @@ _MAILTO: Final = "mailto:"
 _ANY_HOST: Final = "example.com"
 _LONGEST: Final = 254
 """Octets of an address (RFC 5321, erratum 1690)."""
+_LONGEST_LOCAL: Final = 64
 _INNER_TLDS: Final = frozenset({"localhost", "local", "arpa", "onion", "internal"})
 
 
@@ -77,6 +78,8 @@ def _parts(text: str) -> tuple[str, str] | Reason:
     if host is None or not _receives(host):
         return Reason.MALFORMED
     local = lower(visible(local))
+    if len(local.encode()) > _LONGEST_LOCAL:
+        return Reason.TOO_LONG
     if "@" in local and not local.startswith('"'):
         return Reason.SEVERAL if any(mark in local for mark in ",; ") else Reason.MALFORMED
     try:  # the host was checked above: the validator knows IDNA's joiners not, and is slower
