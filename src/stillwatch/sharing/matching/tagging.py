@@ -147,9 +147,9 @@ def tag(
 
 def open_epoch(epoch: KeyEpoch, today: date | None = None) -> KeyEpoch:
     """The epoch, if anybody can still look its tags up. Raises ``InputError``."""
-    if epoch.last_day < (today or datetime.now(UTC).date()):
+    if epoch.ends < (today or datetime.now(UTC).date()):
         raise InputError(
-            f"epoch {epoch.name} ended on {epoch.last_day}", hint="tag under the present epoch"
+            f"epoch {epoch.name} ended on {epoch.ends}", hint="tag under the present epoch"
         )
     return epoch
 
