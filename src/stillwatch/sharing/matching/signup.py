@@ -8,7 +8,7 @@ import orjson
 
 from stillwatch.domain.lead import Lead
 from stillwatch.errors import InputError
-from stillwatch.sharing.identifiers.fields import Layout
+from stillwatch.sharing.identifiers.fields import Field, Layout
 from stillwatch.sharing.identifiers.interface import Tally
 from stillwatch.sharing.identifiers.table import record_identifiers
 from stillwatch.sharing.matching.screening import Screener
@@ -45,8 +45,8 @@ def screen_signup(record: Mapping[str, Any], layout: Layout, screener: Screener)
     rest = {name: value for name, value in record.items() if name != _OWN}
     identifiers, plan = record_identifiers(rest, layout, tally)
     unusable = {f"{kind}: {reason}": n for (kind, reason), n in tally.refused.items()}
-    name = rest.get(plan.row_id) if plan.row_id else None
-    subject = str(name)[:512] if isinstance(name, str | int) else ""
+    names = (rest.get(column) for column in plan.read.get(Field.ROW_ID, ()))
+    subject = next((str(name)[:512] for name in names if isinstance(name, str | int)), "")
     return screener.screen(
         identifiers, subject=subject, own_evidence=said[:_MOST_OWN], ignored=Counter(unusable)
     )
