@@ -17,7 +17,7 @@ from stillwatch.crypto.epoch import Epoch, Evaluator
 from stillwatch.crypto.httpsig import verify_request
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.oprf import split_elements
-from stillwatch.crypto.ristretto import Element, multiply_base, random_scalar
+from stillwatch.crypto.ristretto import Element, Scalar, multiply_base, random_scalar
 from stillwatch.crypto.threshold import Dealt, KeyShare, Quorum, evaluate_share, unsafe_dealer
 from stillwatch.domain.claim import KeyId, StixId
 
@@ -95,11 +95,16 @@ class Panel:
 
 @contextmanager
 def evaluators(
-    threshold: int = 2, count: int = 3, *, name: str = "2026q4", key: SigningKey | None = None
+    threshold: int = 2,
+    count: int = 3,
+    *,
+    name: str = "2026q4",
+    key: SigningKey | None = None,
+    secret: Scalar | None = None,
 ) -> Iterator[Panel]:
     """Serve evaluators of one epoch from threads of this process."""
     with warnings.catch_warnings(action="ignore"):
-        dealt = unsafe_dealer(threshold, count)
+        dealt = unsafe_dealer(threshold, count, secret=secret)
     asker = key or SigningKey.generate()
     with ExitStack() as stack:
         nodes = []

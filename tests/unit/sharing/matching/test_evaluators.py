@@ -34,21 +34,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-@pytest.fixture
-def panel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Panel]:
-    with dealt_as(SECRET, monkeypatch), evaluators() as made:
-        yield made
-
-
 SECRET = random_scalar()
 
 
-@contextmanager
-def dealt_as(secret: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Deal a key that the test knows, to compute what is due on its own."""
-    with monkeypatch.context() as patch:
-        patch.setattr(evaluating, "unsafe_dealer", lambda t, n: unsafe_dealer(t, n, secret=secret))
-        yield
+@pytest.fixture
+def panel() -> Iterator[Panel]:
+    with evaluators(secret=SECRET) as made:
+        yield made
 
 
 @contextmanager
