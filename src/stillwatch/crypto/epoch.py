@@ -125,6 +125,11 @@ class Epoch:
         if len(self.transcript) not in (0, 32):
             raise InputError(f"epoch {self.name}: the transcript is no SHA-256")
 
+    @property
+    def dealt(self) -> bool:
+        """Whether a dealer, who may know the key, drew it: for pilots."""
+        return not self.transcript
+
     def evaluator(self, index: int) -> Evaluator:
         """The evaluator of an index; raises ``InputError`` if there is none."""
         for evaluator in self.evaluators:

@@ -32,6 +32,7 @@ def evaluator(place=0, **changes):
 def test_an_epoch_survives_json():
     assert Epoch.from_json(EPOCH.to_json()) == EPOCH
     assert Epoch.from_json({**EPOCH.to_json(), "signatures": {}}) == EPOCH
+    assert EPOCH.dealt
 
 
 def test_epochs_last_90_days_and_share_7():

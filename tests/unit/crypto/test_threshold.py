@@ -22,7 +22,6 @@ from stillwatch.crypto.ristretto import (
     subtract,
     times,
 )
-from stillwatch.crypto.shamir import coefficient, value_at
 from stillwatch.crypto.threshold import (
     KeyShare,
     Part,
@@ -112,24 +111,6 @@ def _weight(nodes, index, at):
             above = times(above, minus(scalar_of(at), scalar_of(other)))
             below = times(below, minus(scalar_of(index), scalar_of(other)))
     return times(above, invert(below))
-
-
-@given(scalars, scalars, st.sets(st.integers(1, 255), min_size=2, max_size=6))
-def test_lagrange_gives_the_constant_of_any_polynomial(first, second, indices):
-    quorum = Quorum.of(indices)
-    coefficients = [first, second]
-    found = ZERO
-    for index in quorum.indices:
-        found = plus(found, times(quorum.coefficient(index), value_at(coefficients, index)))
-    assert found == first
-
-
-@given(st.sets(st.integers(1, 255), min_size=1, max_size=6), st.integers(0, 255))
-def test_the_coefficients_of_a_quorum_add_up_to_one(indices, at):
-    chosen, found = tuple(sorted(indices)), ZERO
-    for index in chosen:
-        found = plus(found, coefficient(chosen, index, at))
-    assert found == scalar_of(1)
 
 
 def test_parts_with_proofs_hold_and_each_detail_is_bound():
@@ -261,21 +242,6 @@ def test_what_can_be_no_share_is_refused_without_repeating_it(index, secret):
     with pytest.raises(InputError) as caught:
         KeyShare(index, Scalar(secret))
     assert not secret or secret.hex() not in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["", "2,1", "1,1", "0,1", "1,256", "1, 2", "01", "+1", "١", "1,"])
-def test_a_quorum_has_one_spelling(text):
-    with pytest.raises(InputError):
-        Quorum.parse(text)
-
-
-def test_a_quorum_is_written_as_it_is_read():
-    assert Quorum.parse("1,3,255").indices == (1, 3, 255)
-    assert str(Quorum.of([9, 1])) == "1,9"
-    with pytest.raises(InputError):
-        Quorum.of([1, 1])
-    with pytest.raises(InputError, match="at most 32"):
-        Quorum.of(range(1, 34))
 
 
 @pytest.mark.parametrize(("epoch", "generation"), [("", 0), ("e" * 65, 0), ("e", -1), ("e", 2**32)])
