@@ -73,7 +73,7 @@ and Arabic at the beginning too. Fewer than three letters (two ideographs), or a
 
 A device's UUID or MAC is bare hex in lower case; any other hex is lower case; anything else is as given, 8 to 128 of
 `A-Z a-z 0-9 _ . : + / = ~ -`. Ids that makers left on many machines are placeholders. A reseller is in lower case. A
-skeleton band is 16 hex digits, a prompt the 64 of a SHA-256.
+skeleton band is 32 hex digits, a prompt the 64 of a SHA-256.
 
 ## Addresses
 

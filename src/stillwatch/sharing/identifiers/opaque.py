@@ -29,8 +29,8 @@ _SHORTEST, _LONGEST = 8, 128
 _DISTINCT: Final = 4
 """An id with fewer different characters was filled in, not made."""
 _RESELLER: Final = range(3, 65)
-BAND_HEX: Final = 16
-"""Length of a skeleton band: 64 bits."""
+BAND_HEX: Final = 32
+"""Length of a skeleton band: 128 bits."""
 PROMPT_HEX: Final = 64
 """Length of a prompt's digest: SHA-256."""
 
@@ -130,7 +130,7 @@ def reseller(text: str, context: Context) -> Outcome:
 
 
 def band(text: str, context: Context) -> Outcome:
-    """A band of a skeleton sketch: ``index:hex`` is not used, the index is part of the hash."""
+    """A band of a skeleton sketch, hex; which band it is, is part of its hash."""
     return _digest(text, context, Kind.SKELETON_BAND, BAND_HEX)
 
 
