@@ -55,7 +55,8 @@ voicemail, short and emergency numbers.
 `processor:fingerprint`; the processor in lower case, the fingerprint as given. It must be a fingerprint that two labs
 get for the same card: many processors make one per merchant, which matches nothing elsewhere. The payment account
 reference of EMVCo (`par:` and 29 characters) is the same everywhere. **Anything that holds 12 to 19 digits,
-grouped or not, that pass Luhn's check is refused as `card-number`.**
+grouped or not, that pass Luhn's check is refused as `card-number`.** So is a device, reseller or organisation that is
+nothing but such a number of 16 digits or more.
 
 ## Domain
 

@@ -133,7 +133,7 @@ def test_the_vectors_are_walked_and_a_difference_ends_with_a_status(
 ) -> None:
     result = run("check")
     assert result.exit_code == 0
-    assert "of 484 test vectors hold" in result.stdout
+    assert "of 491 test vectors hold" in result.stdout
     assert "phonenumbers" in result.stdout
     case = vectors()["cases"][0]
     monkeypatch.setitem(case, "identifiers", [{"kind": "email", "value": "other@widgets.de"}])
