@@ -11,7 +11,10 @@ from stillwatch.cli.explain import explain
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 
-_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules", "hub", "share", "evaluator", "screen")
+_ON_DEMAND = (
+    "simulate", "evaluate", "correlate", "rules", "hub", "share", "identifiers", "evaluator",
+    "screen",
+)  # fmt: skip
 
 
 class OnDemand(TyperGroup):
