@@ -30,9 +30,9 @@ from tests.sharers import NAMES, Labs, command, labs
 
 TABLE = """\
 actor,email,phone,payment,ip,note
-one,sw.fixture.one@gmail.com,+49 30 901820,acme:fp_1,8.8.4.4,x
-one,sw.fixture.uno@gmail.com,,acme:fp_1,10.0.0.1,
-two,not an address,,acme:fp_2,,
+one,sw.fixture.one@gmail.com,+49 30 901820,acme:fp1x9k2m7q4w8z,8.8.4.4,x
+one,sw.fixture.uno@gmail.com,,acme:fp1x9k2m7q4w8z,10.0.0.1,
+two,not an address,,acme:fp2x9k2m7q4w8z,,
 three,,,,9.9.9.9,
 """
 
@@ -133,10 +133,10 @@ def test_from_a_table_to_another_labs_tag_set(forum: Labs) -> None:
         assert told["packs"][0]["snapshot"] is True
         forum.run("beta", "pull")
         assert find(forum, "beta", Kind.EMAIL, "SW.Fixture.One@gmail.com") == []
-        assert len(find(forum, "beta", Kind.PAYMENT, "acme:fp_2")) == 1
+        assert len(find(forum, "beta", Kind.PAYMENT, "acme:fp2x9k2m7q4w8z")) == 1
         wire = b"".join(asked.body for asked in forum.wire.asked)
         wire += b"".join(part for node in panel.nodes for part in node.wire)
-        for secret in (b"fixture", b"fp_1", b"901820", b"8.8.4.4"):
+        for secret in (b"fixture", b"fp1x9k2m", b"901820", b"8.8.4.4"):
             assert secret not in wire
 
 
@@ -173,8 +173,8 @@ def test_claims_go_out_though_no_evaluator_is_known_and_tags_wait(forum: Labs) -
 
 
 def test_what_cannot_be_used_is_said(forum: Labs) -> None:
+    (forum.folder / "other.csv").write_text("account_id,email\na,b@gmail.com\n")
     with pytest.raises(ConfigError, match="no column 'actor'"):
-        (forum.folder / "other.csv").write_text("account_id,email\na,b@gmail.com\n")
         forum.run("alpha", "actors", forum.folder / "other.csv")
     with pytest.raises(InputError, match="no tactic is named 'dancing'"):
         drafted(forum, "--tactic", "dancing")
@@ -195,7 +195,9 @@ def test_accounts_of_a_flagged_campaign_are_one_actor(forum: Labs) -> None:
     }  # fmt: skip
     (result / "findings.jsonl").write_text(json.dumps(said) + "\n")
     table = forum.folder / "accounts.csv"
-    table.write_text("account_id,payment\nacct_1,acme:a\nacct_2,acme:b\nacct_3,acme:innocent\n")
+    table.write_text(
+        "account_id,payment\nacct_1,acme:fa3x9k2m7q4w8z\nacct_2,acme:fb3x9k2m7q4w8z\nacct_3,acme:innocent9k2m7q4\n"
+    )
     made = forum.run("alpha", "actors", table, "--result", result)
     (draft,) = made["drafts"]
     assert draft["origin"].startswith("c001")
