@@ -3,6 +3,9 @@
 import typer
 
 from stillwatch.cli.evaluator.audit import audit
+from stillwatch.cli.evaluator.ceremony import ceremony, refresh
+from stillwatch.cli.evaluator.dealer import dealer
+from stillwatch.cli.evaluator.epoch import epoch
 from stillwatch.cli.evaluator.members import members
 from stillwatch.cli.evaluator.quota import quota
 from stillwatch.cli.evaluator.serve import init, serve
@@ -17,3 +20,7 @@ evaluator.command()(serve)
 evaluator.command()(members)
 evaluator.add_typer(quota, name="quota")
 evaluator.add_typer(audit, name="audit")
+evaluator.add_typer(ceremony, name="ceremony")
+evaluator.add_typer(refresh, name="refresh")
+evaluator.add_typer(epoch, name="epoch")
+evaluator.command("unsafe-dealer")(dealer)
