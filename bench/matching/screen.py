@@ -110,7 +110,7 @@ def world(folder: Path, tags: int, customers: int) -> dict[str, Any]:
             log_key="hub.test/log+e960e29c+Ab1w3SV2xFZsTP7Amyf42CMWgOA/trbl5DogoVa95Dgr",
             identity=MEMBERS[2], key_file="share.key", collection="claims", jurisdiction="DE",
             basis="gdpr-6-1-f", as_of="2026-10-01", store="share.db",
-        )
+        ).replace("deadline_ms = 1000", "deadline_ms = 60000")
     )  # fmt: skip
     settings = load_settings(folder / "share.toml")
     seats, ports = [], []
