@@ -53,6 +53,7 @@ class Node:
     wait: threading.Event | None = None
     """An answer waits until it is set."""
     nonces: set[str] = field(default_factory=set)
+    connections: int = 0
 
     def answer(self, asked: Question) -> bytes:
         """The right answer."""
@@ -134,6 +135,10 @@ def epoch_of(dealt: Dealt, nodes: Sequence[Node], threshold: int, name: str) -> 
 def _serving(node: Node, epoch: str) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            node.connections += 1
+            super().setup()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

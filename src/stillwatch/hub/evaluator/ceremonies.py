@@ -11,7 +11,7 @@ and is not kept. What is given out is written before it is told. The share is on
 before our signature says that we have it, and the seed is destroyed once the document is whole.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,12 +25,13 @@ from stillwatch.crypto.ceremony.rounds import Participant, gather, start
 from stillwatch.crypto.epoch import Epoch
 from stillwatch.crypto.epoch_document import check_refreshed, sign
 from stillwatch.crypto.files import write_new
+from stillwatch.crypto.jws import verify_detached
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.sealed import MODERATE, Cost, open_share, seal, seal_share
 from stillwatch.crypto.sealed import read as read_sealed
 from stillwatch.crypto.statements import Key
 from stillwatch.domain.claim import KeyId
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, InputError, NotTrusted
 from stillwatch.hub.evaluator.home import Home, read_secret
 
 _STATE: Final = "ceremony"
@@ -70,7 +71,7 @@ class Desk:
         own = me.commit(self._key)
         self._keep(plan, own)
         self._give(step, plan, f"commit.{me.index}", own, "all other participants")
-        self._keep_all(plan, messages)
+        self._keep_all(plan, messages, me.index)
         commits = self._commits(plan, step)
         if commits is None:
             return step
@@ -86,14 +87,22 @@ class Desk:
         Raises ``CeremonyFault``; where a deal does not fit, a complaint for all was written.
         """
         plan, messages = self._taken(files, member_keys)
-        self._keep_all(plan, messages)
-        step = Step()
+        step, ended = Step(), self._home.document(plan.name, plan.generation)
+        if ended.exists():
+            step.kept.append(ended)
+            return step
+        me = self._me(plan, member_keys)
+        given = [one for one in messages if one.get("type") == _SIGNATURE]
+        self._keep_all(plan, [one for one in messages if one not in given], me.index)
         commits = self._commits(plan, step)
-        if commits is None:
-            return step
-        epoch = self._shared(plan, commits, member_keys, step)
+        epoch = None if commits is None else self._shared(plan, commits, me, step)
         if epoch is None:
+            if given:
+                step.waiting += "; then give the signatures again, they were not kept"
             return step
+        for said in given:
+            _check_signature(plan, epoch, said)
+            self._keep(plan, said)
         signatures = {said["key_id"]: said["signature"] for said in self._in(plan, "signature")}
         missing = [str(seat) for seat in plan.seats if seat.key_id not in signatures]
         if missing:
@@ -105,11 +114,8 @@ class Desk:
         (self._folder(plan) / "state.sealed").unlink(missing_ok=True)
         return step
 
-    def _shared(
-        self, plan: Plan, commits: Commits, member_keys: Mapping[KeyId, Key], step: Step
-    ) -> Epoch | None:
+    def _shared(self, plan: Plan, commits: Commits, me: Participant, step: Step) -> Epoch | None:
         """The epoch once our share is on disk; None while deals are missing."""
-        me = self._me(plan, member_keys)
         deals = [one for one in self._in(plan, "deal") if one["body"]["to"] == me.index]
         missing = [
             str(seat)
@@ -165,9 +171,9 @@ class Desk:
         used = [one.id for one in self._plans() if (self._folder(one) / "in").is_dir()]
         me = start(plan, self._key, used)
         self._check_before(plan)
-        (self._folder(plan) / "in").mkdir(mode=0o700, parents=True, exist_ok=True)
         sealed = seal(me.to_bytes(), self._passphrase, _STATE, {"ceremony": plan.id}, self._cost)
         write_new(path, sealed)
+        (self._folder(plan) / "in").mkdir(mode=0o700, exist_ok=True)
         return me
 
     def _check_before(self, plan: Plan) -> None:
@@ -241,25 +247,27 @@ class Desk:
         found = sorted((self._home.path / "ceremonies").glob("*/plan.json"))
         return [Plan.from_json(_read(path)) for path in found]
 
-    def _keep_all(self, plan: Plan, messages: Iterable[Message]) -> None:
+    def _keep_all(self, plan: Plan, messages: Sequence[Message], index: int) -> None:
         commits = [one for one in messages if one.get("round") == "commit"]
         for message in commits:
             verified(plan, message, "commit")
             self._keep(plan, message)
         for message in messages:
-            if message in commits:
-                continue
             if message.get("type") == _SIGNATURE:
-                _check_signature(plan, message)
-            elif message.get("round") == "complaint":
+                raise InputError("a signature is for `finish`")
+            if message.get("round") == "complaint":
                 raise CeremonyFault(self._judged(plan, message))
-            else:
-                read_deal(check_commits(plan, self._in(plan, "commit")), message)
-            self._keep(plan, message)
+            if message.get("round") != "commit":
+                deal = read_deal(check_commits(plan, self._in(plan, "commit")), message)
+                if deal.recipient != index:
+                    raise CeremonyFault(
+                        f"{deal.dealer}: this deal is for {deal.recipient}, not for us"
+                    )
+                self._keep(plan, message)
 
     def _judged(self, plan: Plan, complaint: Message) -> str:
         verdict = judge(check_commits(plan, self._in(plan, "commit")), complaint)
-        return f"the ceremony is over: {verdict}"
+        return f"the ceremony is over, {verdict.culprit} broke it: {verdict.reason}"
 
     def _keep(self, plan: Plan, message: Message) -> None:
         """Keep what came; two different things of one sender for one place are refused."""
@@ -296,13 +304,20 @@ def _slot(plan: Plan, message: Message) -> str:
     return f"{message['round']}.{message['from']}{to}"
 
 
-def _check_signature(plan: Plan, said: Message) -> None:
-    """Raise ``CeremonyFault`` for what is no signature; over what it is, ``gather`` says."""
+def _check_signature(plan: Plan, epoch: Epoch, said: Message) -> None:
+    """Raise ``CeremonyFault`` unless it is a participant's over our epoch."""
     if said.keys() != {"type", "ceremony", "key_id", "signature"}:
         raise CeremonyFault("a signature has ceremony, key_id and signature")
     if not all(isinstance(value, str) for value in said.values()):
         raise CeremonyFault("the members of a signature are texts")
-    plan.seat_of(KeyId(said["key_id"]))
+    seat = plan.seat_of(KeyId(said["key_id"]))
+    try:
+        verify_detached(said["signature"], canonical(epoch.to_json()), seat.public)
+    except NotTrusted as error:
+        raise CeremonyFault(
+            f"{seat} did not sign this epoch: {error.message}",
+            hint="compare its commits with yours: somebody may have told two stories",
+        ) from error
 
 
 def _read(path: Path) -> Message:

@@ -47,6 +47,8 @@ from stillwatch.store.database import Store
 
 _FULL: Final = MOST_ELEMENTS - 100
 """Inputs of a full batch; the rest is for canaries."""
+_TAKE_UP_S: Final = 10.0
+"""What proving canaries may take, even where a sign-up waits: once in an epoch."""
 _RENEW_S: Final = 15.0
 """Least seconds between two questions for a newer document of the epoch."""
 
@@ -103,7 +105,7 @@ class Evaluators:
         """
         self._key, self._store, self._folder, self._manner = key, store, folder, manner
         self._renew, self._renewed = renew, float("-inf")
-        self._lock = threading.Lock()
+        self._lock, self._taking_up = threading.Lock(), threading.Lock()
         self._chance = random.SystemRandom()
         self._audits = Audits(manner.audit_rate, self._chance)
         self._used, self._met = set[int](), set[tuple[int, tuple[int, ...]]]()
@@ -189,10 +191,13 @@ class Evaluators:
     # Asking
 
     def _take_up(self, until: float | None) -> None:
-        """See that there are canaries: made up here, and proven once."""
-        made = self._canaries.wanted()
-        if made:
-            self._canaries.keep(made, self._batch(made, until, proven=True))
+        """See that there are canaries: made up here, and proven once, whatever waits for it."""
+        if not self._canaries.wanted():
+            return
+        with self._taking_up:
+            if made := self._canaries.wanted():
+                until = until and max(until, time.monotonic() + _TAKE_UP_S)
+                self._canaries.keep(made, self._batch(made, until, proven=True))
 
     def _batch(self, inputs: Sequence[bytes], until: float | None, *, proven: bool) -> list[bytes]:
         waits = time.monotonic() + self._manner.patience_s
