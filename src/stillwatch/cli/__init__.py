@@ -11,7 +11,7 @@ from stillwatch.cli.explain import explain
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 
-_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules", "hub", "share", "evaluator")
+_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules", "hub", "share", "evaluator", "screen")
 
 
 class OnDemand(TyperGroup):

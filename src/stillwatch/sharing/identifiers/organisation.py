@@ -14,12 +14,12 @@ from typing import Final
 
 from stillwatch.domain.identifier import Identifier, Kind, NormalForm
 from stillwatch.sharing.identifiers.interface import Context, Outcome, Reason
-from stillwatch.sharing.identifiers.lists import table
+from stillwatch.sharing.identifiers.lists import table, words
 from stillwatch.sharing.identifiers.text import is_placeholder
 
 _MAX: Final = 256
 _FEWEST, _FEWEST_IDEOGRAMS = 3, 2
-_SILENT: Final = frozenset(".'’‘ʼ`´·・")
+_SILENT: Final = str.maketrans("", "", ".'’‘ʼ`´·・")
 """Marks within a name that are written or left out: gone, with no space."""
 _LETTERS: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"}
@@ -34,6 +34,8 @@ def organisation(text: str, context: Context) -> Outcome:
     """The name in small letters and single spaces."""
     if len(text) > _MAX:
         return context.refused(Reason.TOO_LONG)
+    for form in sorted(words("organisations", "bracketed")):
+        text = text.replace(form, " ")
     name = _without_forms(folded(text).split())
     if not name:
         return context.refused(Reason.GENERIC)
@@ -46,64 +48,68 @@ def organisation(text: str, context: Context) -> Outcome:
 
 
 def folded(text: str) -> str:
-    """The words of a name without case, marks and punctuation."""
-    plain = text.casefold() if text.isascii() else _unmarked(text.casefold())
+    """The words of a name without case, marks and punctuation.
+
+    1. Silent marks go, before anything else: a letter may meet an accent behind one.
+    2. Case is folded, and marks on Latin letters go; others keep theirs, which make another letter.
+    3. What is no letter, digit or mark is a space.
+    """
+    joined = text.translate(_SILENT).casefold()
+    plain = joined if joined.isascii() else _unmarked(joined)
     return " ".join("".join(map(_spoken, plain)).split())
 
 
 def _unmarked(text: str) -> str:
-    """Marks off Latin letters; others keep theirs, where they make another letter."""
     kept: list[str] = []
     base = ""
     for char in unicodedata.normalize("NFKD", text):
         if not unicodedata.combining(char):
-            base = char
-        elif _LATIN.match(base):
-            continue
-        kept.append(char)
-    return unicodedata.normalize("NFKC", "".join(kept)).translate(_LETTERS)
+            base = char.translate(_LETTERS)
+            kept.append(base)
+        elif not _LATIN.match(base):
+            kept.append(char)
+    return unicodedata.normalize("NFKC", "".join(kept))
 
 
 def _spoken(char: str) -> str:
-    if char in _SILENT:
-        return ""
     return char if unicodedata.category(char)[0] in "LNM" else " "
 
 
-def _without_forms(words: list[str]) -> str:
+def _without_forms(parts: list[str]) -> str:
     """The words without legal forms at either end; nothing if what is left names nobody."""
-    if words and words[0] == "the":
-        words = words[1:]
-    while words:
-        if " ".join(words) in _words("generic"):
+    while parts:
+        if " ".join(parts) in _words("generic"):
             return ""
-        shorter = _step(words)
-        if shorter == words:
+        shorter = _step(parts)
+        if shorter == parts:
             break
-        words = shorter
-    return " ".join(words)
+        parts = shorter
+    return " ".join(parts)
 
 
-def _step(words: list[str]) -> list[str]:
-    for count in range(min(_JOINED, len(words)), 0, -1):
-        if "".join(words[-count:]) in _words("end"):
-            return words[:-count]
-    if words[-1] in _words("between"):
-        return words[:-1]
-    for count in range(min(_JOINED, len(words) - 1), 0, -1):
-        if "".join(words[:count]) in _words("begin"):
-            return words[count:]
-    return _glued(words)
+def _step(parts: list[str]) -> list[str]:
+    """One legal form less, the longest at the end first."""
+    for count in range(min(_JOINED, len(parts)), 0, -1):
+        if "".join(parts[-count:]) in _words("end"):
+            return parts[:-count]
+    if parts[-1] in _words("between"):
+        return parts[:-1]
+    if parts[0] == "the":
+        return parts[1:]
+    for count in range(min(_JOINED, len(parts) - 1), 0, -1):
+        if "".join(parts[:count]) in _words("begin"):
+            return parts[count:]
+    return _unglued(parts)
 
 
-def _glued(words: list[str]) -> list[str]:
-    """Forms written without a space, in Chinese, Japanese and Korean."""
+def _unglued(parts: list[str]) -> list[str]:
+    """Without a form that is written with no space, in Chinese, Japanese and Korean."""
     for form in _glued_forms():
-        if words[-1].endswith(form) and len(words[-1]) > len(form):
-            return [*words[:-1], words[-1].removesuffix(form)]
-        if words[0].startswith(form) and len(words[0]) > len(form):
-            return [words[0].removeprefix(form), *words[1:]]
-    return words
+        if parts[-1].endswith(form):
+            return [*parts[:-1], parts[-1].removesuffix(form)] if parts[-1] != form else parts[:-1]
+        if parts[0].startswith(form):
+            return [parts[0].removeprefix(form), *parts[1:]] if parts[0] != form else parts[1:]
+    return parts
 
 
 @cache
