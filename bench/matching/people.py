@@ -19,7 +19,7 @@ FIELDS = ("email", "phone", "payment", "device", "organisation", "ip", "ja4", "a
 STRONG = ("email", "phone", "payment", "device")
 _PROVIDERS = ("gmail.com", "outlook.com", "proton.me", "163.com", "yandex.ru", "gmx.de")
 _ASNS = tuple(range(3000, 3040))
-_SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qi ro su ta ve wi xo yu za".split()
+_SYLLABLES = [first + vowel for first in "bdfghjklmnprstvz" for vowel in "aeiou"]
 _COMMON = ("Freelance Studio", "Data Labs", "Open Research Group", "Cloud Works")
 
 
