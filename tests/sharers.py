@@ -33,6 +33,8 @@ class Labs:
     wire: Server
     """What members ask, on its way to the hub."""
     names: Sequence[str] = field(default=NAMES)
+    lost: set[str] = field(default_factory=set)
+    """Paths whose next answer is lost on its way back: the hub has done what was asked."""
 
     def settings(self, who: str) -> Path:
         return self.folder / who / "share.toml"
@@ -91,9 +93,9 @@ def labs(folder: Path, url: str, key_file: Path, vkey: str) -> Iterator[Labs]:
     with (
         serving_hub(people(url, key_file)) as world,
         httpx.Client(base_url=world.base, timeout=60, trust_env=False) as onward,
-        serving_wire(_forward(onward)) as wire,
+        serving_wire(_forward(onward, lost := set())) as wire,
     ):
-        made = Labs(folder, world, wire)
+        made = Labs(folder, world, wire, lost=lost)
         for name in NAMES:
             (folder / name).mkdir()
             token = folder / name / "token"
@@ -107,7 +109,7 @@ def labs(folder: Path, url: str, key_file: Path, vkey: str) -> Iterator[Labs]:
         yield made
 
 
-def _forward(onward: httpx.Client) -> Any:
+def _forward(onward: httpx.Client, lost: set[str]) -> Any:
     def reply(asked: Asked) -> Reply:
         keep = ("authorization", "accept", "content-type")
         headers = {k: v for k, v in asked.headers.items() if k.lower() in keep}
@@ -115,6 +117,9 @@ def _forward(onward: httpx.Client) -> Any:
         answer = onward.request(
             method, asked.path, params=asked.query, headers=headers, content=asked.body
         )
+        if asked.path in lost:
+            lost.discard(asked.path)
+            return Reply(b"", 503)
         back = ("content-type", "stillwatch-answered")
         told = {k: v for k, v in answer.headers.items() if k.lower() in back}
         return Reply(answer.content, answer.status_code, told)

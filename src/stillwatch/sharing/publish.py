@@ -4,6 +4,8 @@ Rules
     * The field policy is asked before signing. What it refuses does not leave; the refusal is kept.
     * A signed claim is kept before it is sent. After a crash the same bytes are sent again: the hub
       knows the version and stores it once.
+    * One run sends what goes out under one name. Claims of two names that arrive together would
+      stand side by side in the log, and tell every reader that both are one member's.
     * ``prepare`` makes the very bytes that ``send`` posts, so a dry run shows all that would leave.
       (Ed25519 signs the same draft in the same way each time.)
 """
@@ -13,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import Connection
 
 from stillwatch.crypto.canonical import canonical
@@ -52,6 +55,10 @@ class Prepared:
     claims: tuple[Sent, ...]
     refused: tuple[tuple[Draft, tuple[tuple[str, str], ...]], ...]
     """Drafts with what the policy says of them: path and reason."""
+    others: tuple[str, ...] = ()
+    """Identities under which something else waits to go out, once for each claim."""
+    renamed: tuple[Draft, ...] = ()
+    """Released drafts that go out under another name than they were drafted for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +70,26 @@ class Published:
     """Id, and what the hub said."""
 
 
-def prepare(connection: Connection, settings: Settings, key: SigningKey) -> Prepared:
-    """Sign what was released and what was sent without an answer; keeps nothing."""
+def prepare(
+    connection: Connection, settings: Settings, key: SigningKey, renamed: Sequence[Draft] = ()
+) -> Prepared:
+    """Sign what was released under the settings' identity, and what was sent without an answer.
+
+    ``renamed`` stand in the place of released drafts of the same ids. Keeps nothing.
+    """
+    named = {draft.stix_id: draft for draft in renamed}
     waiting = outbox.outgoing(connection, settings.url, "sent")
     known = {(one.stix_id, one.modified) for one in outbox.outgoing(connection, settings.url)}
-    made, refused = list(waiting), list[tuple[Draft, tuple[tuple[str, str], ...]]]()
-    for draft in outbox.listed(connection, "released"):
+    said = [(one, _publisher(orjson.loads(one.body))) for one in waiting]
+    made = [one for one, publisher in said if publisher == settings.identity]
+    others = [publisher for _, publisher in said if publisher != settings.identity]
+    refused = list[tuple[Draft, tuple[tuple[str, str], ...]]]()
+    for kept in outbox.listed(connection, "released"):
+        draft = named.get(kept.stix_id, kept)
         if (draft.stix_id, draft.body["modified"]) in known:
+            continue
+        if (publisher := _publisher(draft.body)) != settings.identity:
+            others.append(publisher)
             continue
         signed = sign(draft.body, key)
         found = tuple((one.path, one.reason) for one in check_claim(signed))
@@ -80,11 +100,15 @@ def prepare(connection: Connection, settings: Settings, key: SigningKey) -> Prep
             made.append(
                 Sent(draft.stix_id, signed["modified"], settings.collection, body, "sent", "")
             )
-    return Prepared(tuple(made), tuple(refused))
+    return Prepared(tuple(made), tuple(refused), tuple(others), tuple(renamed))
 
 
 def keep(connection: Connection, prepared: Prepared, settings: Settings) -> None:
-    """Keep signed claims before they are sent, and the policy's refusals."""
+    """Keep signed claims before they are sent, under which name they go, and the policy's refusals."""
+    for draft in prepared.renamed:
+        outbox.put(connection, draft)
+        told = f"publisher={draft.body['created_by_ref']}"
+        outbox.record(connection, draft.stix_id, "edit", "publish", told)
     outbox.sent(connection, settings.url, prepared.claims)
     for draft, found in prepared.refused:
         outbox.refuse(connection, draft.stix_id, found)
@@ -118,6 +142,10 @@ def send(hub: Hub, store: Store, settings: Settings, claims: Sequence[Sent]) -> 
         stored += [one.stix_id for one in told if one.state == "stored"]
         failed += [(one.stix_id, one.answer) for one in told if one.state == "failed"]
     return Published(tuple(stored), tuple(failed))
+
+
+def _publisher(obj: dict[str, Any]) -> str:
+    return str(obj.get("created_by_ref"))
 
 
 def _envelope(batch: Sequence[Sent]) -> Envelope:
