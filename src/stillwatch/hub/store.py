@@ -18,11 +18,12 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from stillwatch.hub import audience, claims
 from stillwatch.hub.auth import Caller, Collection
-from stillwatch.hub.claims import Sound
+from stillwatch.hub.claims import Days, Sound
 from stillwatch.hub.clock import instant
 from stillwatch.hub.database import insert_many
 from stillwatch.hub.envelope import Item, same
 from stillwatch.hub.errors import Problem
+from stillwatch.hub.limits import Limits
 from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.named import named
 from stillwatch.hub.quotas import spend
@@ -56,13 +57,13 @@ class Post:
 
 
 def store(
-    connection: Connection, posts: Sequence[Post], signer: LogSigner, *, now: int, keep_hours: int
+    connection: Connection, posts: Sequence[Post], signer: LogSigner, *, now: int, limits: Limits
 ) -> None:
     """Store requests to one collection within the caller's transaction and set their answers."""
     collection = posts[0].collection
     claimed = collection.policy == "claims"
     live = [post for post in posts if not claimed or _within_quota(connection, post, now)]
-    batch = _Batch(connection, collection, now)
+    batch = _Batch(connection, collection, limits, now)
     barred = claims.admit(connection, collection.id, live, now=now) if claimed else {}
     batch.look_up({item.id for post in live for item in post.items if item.problem is None})
     told: list[dict[str, Any]] = []
@@ -77,15 +78,19 @@ def store(
     batch.write(signer)
     if told:
         connection.execute(insert(statuses), told)
-    connection.execute(delete(statuses).where(statuses.c.requested < now - keep_hours * _HOUR))
+    connection.execute(
+        delete(statuses).where(statuses.c.requested < now - limits.status_hours * _HOUR)
+    )
 
 
 class _Batch:
     """Objects of one collection that enter it in one transaction."""
 
-    def __init__(self, connection: Connection, collection: Collection, now: int) -> None:
+    def __init__(
+        self, connection: Connection, collection: Collection, limits: Limits, now: int
+    ) -> None:
         self._connection, self._collection = connection, collection
-        self._now = now
+        self._limits, self._now = limits, now
         mine = collections.c.id == collection.id
         clock = connection.scalar(select(collections.c.clock).where(mine).with_for_update())
         if clock is None:
@@ -170,7 +175,12 @@ class _Batch:
     def _out_of_turn(self, post: Post, place: int, item: Item) -> str | None:
         if self._collection.policy != "claims":
             return None
-        return claims.out_of_turn(self._known.get(item.id, ()), item, post.sound[place])
+        return claims.out_of_turn(
+            self._known.get(item.id, ()),
+            item,
+            post.sound[place],
+            Days.around(self._now, self._clock, self._limits),
+        )
 
     def _add(self, post: Post, item: Item) -> str:
         self._clock = max(self._now, self._clock + 1)

@@ -35,6 +35,7 @@ from stillwatch.errors import StoredDataError
 from stillwatch.intel.atlas import TECHNIQUES
 from stillwatch.intel.codenames import code_name
 from stillwatch.intel.ids import claim_id, kind_of, new_claim_id, stix_id
+from stillwatch.intel.policy.check import check_claim
 from stillwatch.intel.policy.load import shipped as policy
 from stillwatch.intel.scales import confidence, one_digit_up, span, to_day, to_second
 from stillwatch.intel.stix import from_stix, to_stix
@@ -45,6 +46,8 @@ from stillwatch.store import outbox
 from stillwatch.store.outbox import Draft
 
 _ALWAYS: Final = (Technique("AML.T0024.002"), Technique("AML.T0040"))
+_LIES: Final = timedelta(days=5)
+"""After so long a draft that did not leave is dated anew; the hub's bound is 7 days."""
 _PIVOT: Final = "release_pivot"
 _SAME: Final = 0.5
 """Share of the smaller one's accounts that two campaigns have in common when they are one."""
@@ -131,6 +134,23 @@ def revocation(claim: Claim) -> Claim:
     """The version of a claim of ours that takes it back."""
     terms = replace(claim.terms, modified=_next_instant(claim.terms.modified), revoked=True)
     return replace(claim, terms=terms)
+
+
+def dated_anew(body: dict[str, Any], *, first: bool, at: datetime | None = None) -> dict[str, Any]:
+    """A draft that lay for days as of today, or as it is: the hub takes nothing that is backdated.
+
+    Midnight is its instant, so that every run of one day makes the same bytes. ``first``: whether no
+    version of it ever left. What takes a claim back is left alone: it may come late.
+    """
+    today = to_day(at or datetime.now(UTC))
+    if check_claim(body):
+        return body  # refused as it is
+    claim = from_stix(body)
+    terms = claim.terms
+    if terms.revoked or terms.modified >= today - _LIES or terms.valid_until <= today:
+        return body
+    terms = replace(terms, modified=today, valid_from=today)
+    return to_stix(replace(claim, terms=replace(terms, created=today) if first else terms))
 
 
 def fresh_terms(kind: str, settings: Settings, at: datetime | None = None) -> Terms:

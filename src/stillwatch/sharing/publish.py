@@ -23,6 +23,7 @@ from stillwatch.crypto.keys import SigningKey
 from stillwatch.errors import PeerError
 from stillwatch.intel.policy.check import check_claim
 from stillwatch.intel.signed import sign
+from stillwatch.sharing.drafts import dated_anew
 from stillwatch.sharing.fetch import shown
 from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.settings import Settings
@@ -57,8 +58,8 @@ class Prepared:
     """Drafts with what the policy says of them: path and reason."""
     others: tuple[str, ...] = ()
     """Identities under which something else waits to go out, once for each claim."""
-    renamed: tuple[Draft, ...] = ()
-    """Released drafts that go out under another name than they were drafted for."""
+    changed: tuple[Draft, ...] = ()
+    """Released drafts that go out under another name than they were drafted for, or dated anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def prepare(
 
     ``renamed`` stand in the place of released drafts of the same ids. Keeps nothing.
     """
+    heard = outbox.heard_of(connection)
     named = {draft.stix_id: draft for draft in renamed}
     waiting = outbox.outgoing(connection, settings.url, "sent")
     known = {(one.stix_id, one.modified) for one in outbox.outgoing(connection, settings.url)}
@@ -91,23 +93,23 @@ def prepare(
         if (publisher := _publisher(draft.body)) != settings.identity:
             others.append(publisher)
             continue
-        signed = sign(draft.body, key)
+        dated = dated_anew(draft.body, first=draft.stix_id not in heard)
+        if dated is not draft.body:
+            named[draft.stix_id] = draft = replace(draft, body=dated)
+        signed = sign(dated, key)
         found = tuple((one.path, one.reason) for one in check_claim(signed))
         if found:
             refused.append((draft, found))
         else:
-            body = canonical(signed)
-            made.append(
-                Sent(draft.stix_id, signed["modified"], settings.collection, body, "sent", "")
-            )
-    return Prepared(tuple(made), tuple(refused), tuple(others), tuple(renamed))
+            made.append(_sent(signed, settings))
+    return Prepared(tuple(made), tuple(refused), tuple(others), tuple(named.values()))
 
 
 def keep(connection: Connection, prepared: Prepared, settings: Settings) -> None:
     """Keep signed claims before they are sent, under which name they go, and the policy's refusals."""
-    for draft in prepared.renamed:
+    for draft in prepared.changed:
         outbox.put(connection, draft)
-        told = f"publisher={draft.body['created_by_ref']}"
+        told = f"publisher={draft.body['created_by_ref']}, modified={draft.body['modified']}"
         outbox.record(connection, draft.stix_id, "edit", "publish", told)
     outbox.sent(connection, settings.url, prepared.claims)
     for draft, found in prepared.refused:
@@ -142,6 +144,11 @@ def send(hub: Hub, store: Store, settings: Settings, claims: Sequence[Sent]) -> 
         stored += [one.stix_id for one in told if one.state == "stored"]
         failed += [(one.stix_id, one.answer) for one in told if one.state == "failed"]
     return Published(tuple(stored), tuple(failed))
+
+
+def _sent(signed: dict[str, Any], settings: Settings) -> Sent:
+    place = settings.collection
+    return Sent(signed["id"], signed["modified"], place, canonical(signed), "sent", "")
 
 
 def _publisher(obj: dict[str, Any]) -> str:
