@@ -110,6 +110,7 @@ class _Batch:
             ).c
             found = self._connection.execute(
                 select(
+                    stored.seq,
                     stored.stix_id,
                     stored.version,
                     stored.stated,
@@ -130,6 +131,7 @@ class _Batch:
         there = self._there(post, item)
         if there is not None:
             if same(there["body"], item.body):
+                self._share(there, post.caller)
                 return there["stated"], None
             return there["stated"], "another content of this id and version was stored before"
         if (problem := barred or self._out_of_turn(post, place, item)) is not None:
@@ -172,6 +174,26 @@ class _Batch:
         ]
         return max(seen, key=lambda row: row["version"], default=None)
 
+    def _share(self, there: dict[str, Any], caller: Caller) -> None:
+        """Show what is stored to who has posted the same, if it was hidden from it.
+
+        It was told that its object is stored, so it must find it; for everybody else all is as before.
+        A claim that is the same is signed by the same member, so this is for open collections.
+        """
+        hidden = not audience.admits(there["rule"], caller.name, caller.groups)
+        if there["member"] == caller.member or not hidden:
+            return
+        rule = audience.shared(there["rule"], [caller.name])
+        there |= {"rule": rule, "audience": self._audience(rule)}
+        if "seq" in there:  # else it comes with this very batch
+            mine = objects.c.seq == there["seq"]
+            self._connection.execute(update(objects).where(mine).values(audience=there["audience"]))
+
+    def _audience(self, rule: str) -> int:
+        if rule not in self._audiences:
+            self._audiences |= audience.keep(self._connection, self._collection.id, [rule])
+        return self._audiences[rule]
+
     def _out_of_turn(self, post: Post, place: int, item: Item) -> str | None:
         if self._collection.policy != "claims":
             return None
@@ -185,8 +207,6 @@ class _Batch:
     def _add(self, post: Post, item: Item) -> str:
         self._clock = max(self._now, self._clock + 1)
         rule = audience.rule(item.obj, post.caller.name)
-        if rule not in self._audiences:
-            self._audiences |= audience.keep(self._connection, self._collection.id, [rule])
         row = {
             "collection": self._collection.id,
             "stix_id": item.id,
@@ -195,7 +215,7 @@ class _Batch:
             "version": self._clock if item.version is None else item.version,
             "stated": item.stated or instant(self._clock),
             "date_added": self._clock,
-            "audience": self._audiences[rule],
+            "audience": self._audience(rule),
             "member": post.caller.member,
             "body": item.body,
             "rule": rule,

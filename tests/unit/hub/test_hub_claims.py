@@ -188,3 +188,22 @@ def test_a_clock_of_the_hub_that_went_back_keeps_nobody_out(made, database_url, 
         forum.publish("alpha", forum.draft("alpha"))
         at[0] -= 3_600 * 1_000_000
         forum.publish("alpha", forum.draft("alpha"))
+
+
+def test_a_claim_of_another_is_refused_alike_whether_it_is_there_or_not(forum: Forum) -> None:
+    """Who posts what only another could have signed learns nothing of what is stored and hidden."""
+    red = ["marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"]
+    there, absent = (
+        sign({**forum.draft("alpha"), "object_marking_refs": red}, forum.names["alpha"].key)
+        for _ in range(2)
+    )
+    path = f"/api/collections/{forum.world.ids['claims']}/objects/"
+    forum.ask("alpha", "POST", path, json={"objects": [there]})
+    told = [
+        forum.ask("beta", "POST", path, json={"objects": [one]}).json()["failures"]
+        for one in (there, absent)
+    ]
+    assert [one[0]["message"] for one in told] == [
+        "signature: not by a current key of yours for created_by_ref"
+    ] * 2
+    assert forum.ask("beta", "GET", f"{path}{there['id']}/").status_code == 404
