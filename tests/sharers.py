@@ -35,6 +35,8 @@ class Labs:
     names: Sequence[str] = field(default=NAMES)
     lost: set[str] = field(default_factory=set)
     """Paths whose next answer is lost on its way back: the hub has done what was asked."""
+    way: list[httpx.Client] = field(default_factory=list)
+    """The last one leads to the hub that is asked: another in its place is another hub."""
 
     def settings(self, who: str) -> Path:
         return self.folder / who / "share.toml"
@@ -93,9 +95,9 @@ def labs(folder: Path, url: str, key_file: Path, vkey: str) -> Iterator[Labs]:
     with (
         serving_hub(people(url, key_file)) as world,
         httpx.Client(base_url=world.base, timeout=60, trust_env=False) as onward,
-        serving_wire(_forward(onward, lost := set())) as wire,
+        serving_wire(_forward(way := [onward], lost := set())) as wire,
     ):
-        made = Labs(folder, world, wire, lost=lost)
+        made = Labs(folder, world, wire, lost=lost, way=way)
         for name in NAMES:
             (folder / name).mkdir()
             token = folder / name / "token"
@@ -109,12 +111,12 @@ def labs(folder: Path, url: str, key_file: Path, vkey: str) -> Iterator[Labs]:
         yield made
 
 
-def _forward(onward: httpx.Client, lost: set[str]) -> Any:
+def _forward(way: list[httpx.Client], lost: set[str]) -> Any:
     def reply(asked: Asked) -> Reply:
         keep = ("authorization", "accept", "content-type")
         headers = {k: v for k, v in asked.headers.items() if k.lower() in keep}
         method = "POST" if "Content-Length" in asked.headers else "GET"
-        answer = onward.request(
+        answer = way[-1].request(
             method, asked.path, params=asked.query, headers=headers, content=asked.body
         )
         if asked.path in lost:
