@@ -25,7 +25,7 @@ def grown(entries: int, notes: list[Note]) -> Report:
     report, tree = Report("here"), Tree()
     shown = Shown(notes, VKEY, report)
     for number in range(entries):
-        tree.add(hash_entry(bytes([number])))
+        list(tree.add(hash_entry(bytes([number]))))
         shown.at(tree)
     shown.finish(tree)
     return report
@@ -34,7 +34,7 @@ def grown(entries: int, notes: list[Note]) -> Report:
 def root(entries: int) -> bytes:
     tree = Tree()
     for number in range(entries):
-        tree.add(hash_entry(bytes([number])))
+        list(tree.add(hash_entry(bytes([number]))))
     return tree.root()
 
 
