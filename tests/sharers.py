@@ -35,6 +35,10 @@ class Labs:
     names: Sequence[str] = field(default=NAMES)
     disturb: list[Callable[[Asked, Callable[[], Reply]], Reply]] = field(default_factory=list)
     """At most one: stands between member and hub, and may answer itself."""
+    lost: set[str] = field(default_factory=set)
+    """Paths whose next answer is lost on its way back: the hub has done what was asked."""
+    way: list[httpx.Client] = field(default_factory=list)
+    """The last one leads to the hub that is asked: another in its place is another hub."""
 
     def settings(self, who: str) -> Path:
         return self.folder / who / "share.toml"
@@ -93,9 +97,9 @@ def labs(folder: Path, url: str, key_file: Path, vkey: str) -> Iterator[Labs]:
     with (
         serving_hub(people(url, key_file)) as world,
         httpx.Client(base_url=world.base, timeout=60, trust_env=False) as onward,
-        serving_wire(_forward(onward, disturb := [])) as wire,
+        serving_wire(_forward(way := [onward], lost := set(), disturb := [])) as wire,
     ):
-        made = Labs(folder, world, wire, disturb=disturb)
+        made = Labs(folder, world, wire, disturb=disturb, lost=lost, way=way)
         for name in NAMES:
             (folder / name).mkdir()
             token = folder / name / "token"
@@ -109,7 +113,7 @@ def labs(folder: Path, url: str, key_file: Path, vkey: str) -> Iterator[Labs]:
         yield made
 
 
-def _forward(onward: httpx.Client, disturb: Sequence[Any]) -> Any:
+def _forward(way: list[httpx.Client], lost: set[str], disturb: Sequence[Any]) -> Any:
     def reply(asked: Asked) -> Reply:
         return disturb[0](asked, lambda: pass_on(asked)) if disturb else pass_on(asked)
 
@@ -117,9 +121,12 @@ def _forward(onward: httpx.Client, disturb: Sequence[Any]) -> Any:
         keep = ("authorization", "accept", "content-type")
         headers = {k: v for k, v in asked.headers.items() if k.lower() in keep}
         method = "POST" if "Content-Length" in asked.headers else "GET"
-        answer = onward.request(
+        answer = way[-1].request(
             method, asked.path, params=asked.query, headers=headers, content=asked.body
         )
+        if asked.path in lost:
+            lost.discard(asked.path)
+            return Reply(b"", 503)
         back = ("content-type", "stillwatch-answered")
         told = {k: v for k, v in answer.headers.items() if k.lower() in back}
         return Reply(answer.content, answer.status_code, told)

@@ -127,9 +127,9 @@ class Forum:
         said = run("hub", "init", "--database", self.database)
         self._log_key = said.partition("public key: ")[2].strip()
         self._tokens = {
-            lab: json.loads(run("hub", "member", "add", lab, "--database", self.database, "--json"))[
-                "token"
-            ]
+            lab: json.loads(
+                run("hub", "member", "add", lab, "--database", self.database, "--json")
+            )["token"]
             for lab in LABS
         }
         grants = [word for lab in LABS for word in ("--read", lab, "--write", lab)]

@@ -97,9 +97,7 @@ def _leaks(forum: Forum, world: World) -> dict[str, Any]:
     people = [*world.caught, *back, *innocent[:_SCANNED]]
     needles = Needles({text for person in people for text in _texts(person)})
     stored = forum.stored()
-    found = [
-        (place, needle) for place, data in stored.items() for _, needle in needles.found(data)
-    ]
+    found = [(place, needle) for place, data in stored.items() for _, needle in needles.found(data)]
     return {
         "needles": len(needles),
         "places": len(stored),

@@ -3,8 +3,10 @@
 Rules: a rule is canonical JSON and never changes; CLEAR, GREEN, AMBER, AMBER+STRICT and unmarked
 objects go to every reader of the collection unless the object names sharing groups or recipients,
 then to those alone; RED goes to the recipients it names, else to who posted it. Who posted an
-object always sees it. The name of the poster is in no rule that anybody else may learn. What
-cannot be understood is for its poster alone (``intel/marking.py``).
+object always sees it. The name of the poster is in no rule that anybody else may learn. Members
+who post what is there and hidden from them become its *posters*, too: the object is shown to them
+from then on, and stays for them when another of its posters deletes it. What cannot be understood is
+for its poster alone (``intel/marking.py``).
 """
 
 import secrets
@@ -39,7 +41,24 @@ def admits(text: str, name: str, groups: frozenset[str]) -> bool:
     if text == EVERYONE:
         return True
     made = orjson.loads(text)
-    return name in made["members"] or not groups.isdisjoint(made["groups"])
+    named = (*made["members"], *made.get("posters", ()))
+    return name in named or not groups.isdisjoint(made["groups"])
+
+
+def shared(text: str, names: Iterable[str]) -> str:
+    """A rule that also shows its object to members who posted the same without seeing it."""
+    names = sorted({*names, *posters(text)})
+    return dumped({**orjson.loads(text), "posters": names}) if names else text
+
+
+def posters(text: str) -> tuple[str, ...]:
+    """Names of the members who posted the same object after the first, without seeing it."""
+    return tuple(orjson.loads(text).get("posters", ()))
+
+
+def dumped(made: Mapping[str, Any]) -> str:
+    """A rule as it is kept."""
+    return orjson.dumps(made, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def keep(connection: Connection, collection: str | None, rules: Iterable[str]) -> dict[str, int]:
@@ -110,5 +129,4 @@ class Admitted:
 
 
 def _rule(groups: Iterable[str], names: Iterable[str]) -> str:
-    made = {"groups": sorted(groups), "members": sorted(names)}
-    return orjson.dumps(made, option=orjson.OPT_SORT_KEYS).decode()
+    return dumped({"groups": sorted(groups), "members": sorted(names)})

@@ -3,7 +3,8 @@
 Rules: what needs no lock is checked before the transaction (form, marking, end, field policy,
 signature); what others may change meanwhile is checked inside it, behind the lock of the log:
 that the key still speaks for the caller, that no later version and no revocation stands, that the
-id is the same publisher's. A refusal names the field, never its value.
+id is the same publisher's, that it is of about the day on which it comes (what was stored is no
+error when it is sent again, however late). A refusal names the field, never its value.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,17 +22,21 @@ from stillwatch.domain.claim import Claim, RuleClaim, TagsClaim
 from stillwatch.errors import InputError, NotTrusted
 from stillwatch.hub import governance, keys
 from stillwatch.hub.envelope import Item
+from stillwatch.hub.limits import Limits
 from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.schema import groups, members
 from stillwatch.hub.standing.reading import FOREVER, Said, read
 from stillwatch.hub.transparency import log as transparency
 from stillwatch.intel.ids import CLAIM
 from stillwatch.intel.marking import tlp
+from stillwatch.intel.objects import parse_time
 from stillwatch.intel.policy import Directory, Refusal, check_claim
 from stillwatch.intel.sigma import parse_rule
 from stillwatch.intel.signed import signature, signing_input
 from stillwatch.intel.stix import from_stix
 
+_MINUTE: Final = 60 * 1_000_000
+_DAY: Final = 24 * 60 * _MINUTE
 _TOLD: Final = 5
 """Refusals that a failure's message names."""
 Voices = Mapping[tuple[str, str], bytes]
@@ -112,11 +117,46 @@ def admit(
     return barred
 
 
-def out_of_turn(stored: Iterable[Mapping[str, Any]], item: Item, sound: Sound) -> str | None:
-    """Say why a new version may not follow the stored ones; they carry ``version`` and ``body``."""
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The instants between which what comes now may claim to have been said, microseconds."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def around(cls, now: int, latest: int, limits: Limits) -> "Days":
+        """``latest`` is the collection's last instant: it is later than now if the clock went back."""
+        return cls(
+            now - limits.backdated_days * _DAY, max(now, latest) + limits.skew_minutes * _MINUTE
+        )
+
+    def refuse(self, obj: Mapping[str, Any], *names: str) -> str | None:
+        """Say why an object cannot have been said at the instants it states under these names.
+
+        Recipients judge a claim by its own day (was the legal basis still good?), so nobody chooses
+        that freely. Whoever takes a claim back is asked for nothing but a clock that is not ahead.
+        """
+        for name in names:
+            at = parse_time(_starts(obj) if name == "valid_from" else obj[name])
+            midnight = _DAY if name == "valid_from" else 0
+            if at > self.last and not midnight:
+                return f"{name}: lies in the future; set your clock and sign it anew"
+            if at < self.first - midnight and obj.get("revoked") is not True:
+                return f"{name}: lies too long before the day on which it came; sign it anew"
+        return None
+
+
+def out_of_turn(
+    stored: Sequence[Mapping[str, Any]],
+    item: Item,
+    sound: Sound,
+    days: Days,
+) -> str | None:
+    """Say why a version may not come now, or not follow the stored ones (``version``, ``body``)."""
     newest = max(stored, key=lambda row: int(row["version"]), default=None)
     if newest is None:
-        return None
+        return days.refuse(item.obj, "created", "modified", "valid_from")
     before = orjson.loads(newest["body"])
     if before.get("created_by_ref") != sound.said.identity:
         return "created_by_ref: the id is another publisher's"
@@ -124,7 +164,14 @@ def out_of_turn(stored: Iterable[Mapping[str, Any]], item: Item, sound: Sound) -
         return "revoked: the claim was revoked, and no version follows that"
     if item.version is None or item.version <= newest["version"]:
         return "modified: a later version was stored before"
-    return None
+    if item.obj["created"] != before["created"]:
+        return "created: not that of the version before"
+    earlier = _starts(item.obj) < _starts(before)
+    return days.refuse(item.obj, "modified", *(["valid_from"] if earlier else []))
+
+
+def _starts(obj: Mapping[str, Any]) -> str:
+    return str(obj["extensions"][CLAIM]["terms"]["valid_from"])
 
 
 def log(

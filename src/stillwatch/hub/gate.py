@@ -1,15 +1,18 @@
 """Before every route: who calls, how often, and how much it may send.
 
 Rules: nothing of a body is read before the caller is known; a body is never buffered beyond
-``content_length``, whether its length is stated or not; whatever goes wrong behind it becomes a
+``content_length``, whether its length is stated or not, and must come at a rate; no member holds all
+of a worker; whatever goes wrong behind it becomes a
 TAXII error. A body that was refused is read and thrown away by the server, so that a client that
 still sends hears the answer.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Hashable
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -20,9 +23,6 @@ from stillwatch.hub.auth import CHALLENGES, Authenticator, Caller
 from stillwatch.hub.database import Database
 from stillwatch.hub.errors import Problem, answer, log
 from stillwatch.hub.limits import Limits
-
-_BODY_S: Final = 120
-"""Seconds in which a body must have come."""
 
 
 class Gate:
@@ -42,6 +42,7 @@ class Gate:
         self._limits, self._free = limits, frozenset(free)
         self._refused = refused
         self._rate = Rate(limits.requests_per_minute)
+        self._busy = Busy(limits.requests_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -78,7 +79,8 @@ class Gate:
         if scope["path"] not in self._free:
             state["caller"] = await self._caller(headers)
         self._check_target(scope)
-        await self.app(scope, self._bounded(headers, receive), send)
+        with self._busy.with_one_more(state["caller"]):
+            await self.app(scope, self._bounded(headers, receive), send)
 
     def _check_target(self, scope: Scope) -> None:
         query = scope.get("query_string", b"")
@@ -115,12 +117,13 @@ class Gate:
             return self._authenticator.caller(connection, sent[0])
 
     def _bounded(self, headers: Headers, receive: Receive) -> Receive:
-        most, seen, until = self._limits.content_length, 0, 0.0
+        limits, seen, since = self._limits, 0, 0.0
+        most = limits.content_length
 
         async def bounded() -> Message:
-            nonlocal seen, until
-            if not until:
-                until = time.monotonic() + _BODY_S
+            nonlocal seen, since
+            if not since:
+                since = time.monotonic()
                 stated = headers.get("content-length", "")
                 if stated.isdecimal() and int(stated) > most:
                     raise _too_long(most)
@@ -131,17 +134,50 @@ class Gate:
                         hint="send it as it is",
                         headers={"Accept-Encoding": "identity"},
                     )
+            slowest = limits.body_grace_seconds + seen / limits.body_rate
+            until = since + min(limits.body_seconds, slowest)
             try:
                 async with asyncio.timeout(max(0.0, until - time.monotonic())):
                     message = await receive()
             except TimeoutError:
-                raise Problem(408, f"the body did not come within {_BODY_S} seconds") from None
+                raise Problem(
+                    408,
+                    f"the body did not come: {limits.body_rate} bytes a second are the least, "
+                    f"{limits.body_seconds} seconds the most",
+                    hint="send fewer objects at a time",
+                ) from None
             seen += len(message.get("body", b""))
             if seen > most:
                 raise _too_long(most)
             return message
 
         return bounded
+
+
+class Busy:
+    """Counts requests of members that are being served: nobody may hold all of a worker."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._now = Counter[int]()
+
+    @contextmanager
+    def with_one_more(self, caller: Caller | None) -> Iterator[None]:
+        """Serve one. Raises ``Problem`` if the member has as many as it may."""
+        if caller is None:
+            yield
+            return
+        if self._now[caller.member] >= self._most:
+            raise Problem(
+                429,
+                f"{self._most} requests of yours are being served",
+                headers={"Retry-After": "1"},
+            )
+        self._now[caller.member] += 1
+        try:
+            yield
+        finally:
+            self._now[caller.member] -= 1
 
 
 class Rate:

@@ -29,7 +29,23 @@ class Limits:
     """Bytes of a request's first line and headers; more is 431."""
     head_seconds: int = 30
     """Seconds in which they must have come, from the first byte or the connection on."""
+    connections: int = 2048
+    """Connections to one worker at once; one more is 503."""
+    connections_per_peer: int = 1024
+    """Connections of one address (an IPv6 /64) to one worker at once; one more is 503."""
+    body_seconds: int = 300
+    """Seconds in which a body must have come; else 408."""
+    body_grace_seconds: int = 10
+    """Seconds for which a body may come more slowly than ``body_rate``."""
+    body_rate: int = 32_768
+    """Bytes a second at which a body must come after that, on average."""
+    requests_at_once: int = 128
+    """Requests of one member that one worker serves at once; one more is 429."""
     requests_per_minute: int = 60_000
     """Requests of one member to one worker within a minute; more are 429."""
+    backdated_days: int = 7
+    """Days by which a claim may be older than its receipt; an older one is a failure in the status."""
+    skew_minutes: int = 15
+    """Minutes by which a claim may lie in the future, for clocks that differ."""
     status_hours: int = 48
     """How long a status can be asked for; TAXII asks for 24."""

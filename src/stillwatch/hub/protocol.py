@@ -2,19 +2,25 @@
 
 Rules: nobody is known yet here, so nothing may pile up: what the parser has swallowed without
 telling of it (a head, a trailer, an extension of a chunk) is bounded in bytes, and a head in
-time, too. What is refused here is told as everywhere else, as a TAXII error, and the connection
+time, too, and so are the connections of one peer. What is refused here is told as everywhere else, as a TAXII error, and the connection
 ends. Bodies are the gate's.
 """
 
 import asyncio
+import ipaddress
+from collections import Counter
 from typing import Any, ClassVar, Final
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from stillwatch.hub.errors import Problem, answer
 from stillwatch.hub.limits import Limits
 
 _LIMITS: Final = Limits()
+_peers: "WeakKeyDictionary[ServerState, Counter[str]]" = WeakKeyDictionary()
+"""Connections by peer, of each server in this process."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -25,20 +31,39 @@ class Protocol(HttpToolsProtocol):
     head_seconds: ClassVar[float] = _LIMITS.head_seconds
     """Seconds for one head."""
 
+    most_connections: ClassVar[int] = _LIMITS.connections
+    """Of one worker."""
+    most_of_peer: ClassVar[int] = _LIMITS.connections_per_peer
+    """Of one peer."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._peer: str | None = None
         self._silent = 0
         self._in_head = self._too_long = False
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first head."""
+        """Wait for the first head, if there is room for one more."""
         super().connection_made(transport)
+        peers = _peers.setdefault(self.server_state, Counter())
+        peer = _peer_of(self.client)
+        if len(self.connections) > self.most_connections or peers[peer] >= self.most_of_peer:
+            self._refuse(Problem(503, "too many connections", headers={"Retry-After": "2"}))
+            return
+        self._peer = peer
+        peers[peer] += 1
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timer and the peer."""
         self._rest()
+        if self._peer is not None:
+            peers = _peers[self.server_state]
+            peers[self._peer] -= 1
+            if not peers[self._peer]:
+                del peers[self._peer]
+            self._peer = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -113,6 +138,16 @@ class Protocol(HttpToolsProtocol):
             lines += [name + b": " + value for name, value in told.raw_headers]
             self.transport.write(b"\r\n".join([*lines, b"", bytes(told.body)]))
         self.transport.close()
+
+
+def _peer_of(client: tuple[str, int] | None) -> str:
+    """An address; of IPv6 its /64, since one customer has as many addresses as it likes."""
+    if client is None:
+        return ""  # a socket of this machine
+    address = ipaddress.ip_address(client[0].partition("%")[0])
+    if address.version == 4:
+        return str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def _too_long(most: int) -> Problem:

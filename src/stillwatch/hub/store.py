@@ -18,11 +18,12 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from stillwatch.hub import audience, claims, packs
 from stillwatch.hub.auth import Caller, Collection
-from stillwatch.hub.claims import Sound
+from stillwatch.hub.claims import Days, Sound
 from stillwatch.hub.clock import instant
 from stillwatch.hub.database import insert_many
 from stillwatch.hub.envelope import Item, same
 from stillwatch.hub.errors import Problem
+from stillwatch.hub.limits import Limits
 from stillwatch.hub.logkey import LogSigner
 from stillwatch.hub.named import named
 from stillwatch.hub.quotas import spend
@@ -56,13 +57,13 @@ class Post:
 
 
 def store(
-    connection: Connection, posts: Sequence[Post], signer: LogSigner, *, now: int, keep_hours: int
+    connection: Connection, posts: Sequence[Post], signer: LogSigner, *, now: int, limits: Limits
 ) -> None:
     """Store requests to one collection within the caller's transaction and set their answers."""
     collection = posts[0].collection
     claimed = collection.policy == "claims"
     live = [post for post in posts if not claimed or _within_quota(connection, post, now)]
-    batch = _Batch(connection, collection, now)
+    batch = _Batch(connection, collection, limits, now)
     barred = claims.admit(connection, collection.id, live, now=now) if claimed else {}
     batch.look_up({item.id for post in live for item in post.items if item.problem is None})
     told: list[dict[str, Any]] = []
@@ -77,15 +78,19 @@ def store(
     batch.write(signer)
     if told:
         connection.execute(insert(statuses), told)
-    connection.execute(delete(statuses).where(statuses.c.requested < now - keep_hours * _HOUR))
+    connection.execute(
+        delete(statuses).where(statuses.c.requested < now - limits.status_hours * _HOUR)
+    )
 
 
 class _Batch:
     """Objects of one collection that enter it in one transaction."""
 
-    def __init__(self, connection: Connection, collection: Collection, now: int) -> None:
+    def __init__(
+        self, connection: Connection, collection: Collection, limits: Limits, now: int
+    ) -> None:
         self._connection, self._collection = connection, collection
-        self._now = now
+        self._limits, self._now = limits, now
         mine = collections.c.id == collection.id
         clock = connection.scalar(select(collections.c.clock).where(mine).with_for_update())
         if clock is None:
@@ -105,6 +110,7 @@ class _Batch:
             ).c
             found = self._connection.execute(
                 select(
+                    stored.seq,
                     stored.stix_id,
                     stored.version,
                     stored.stated,
@@ -125,6 +131,7 @@ class _Batch:
         there = self._there(post, item)
         if there is not None:
             if same(there["body"], item.body):
+                self._share(there, post.caller)
                 return there["stated"], None
             return there["stated"], "another content of this id and version was stored before"
         problem = barred or self._out_of_turn(post, place, item) or self._unpacked(post, place)
@@ -168,10 +175,35 @@ class _Batch:
         ]
         return max(seen, key=lambda row: row["version"], default=None)
 
+    def _share(self, there: dict[str, Any], caller: Caller) -> None:
+        """Show what is stored to who has posted the same, if it was hidden from it.
+
+        It was told that its object is stored, so it must find it; for everybody else all is as before.
+        A claim that is the same is signed by the same member, so this is for open collections.
+        """
+        hidden = not audience.admits(there["rule"], caller.name, caller.groups)
+        if there["member"] == caller.member or not hidden:
+            return
+        rule = audience.shared(there["rule"], [caller.name])
+        there |= {"rule": rule, "audience": self._audience(rule)}
+        if "seq" in there:  # else it comes with this very batch
+            mine = objects.c.seq == there["seq"]
+            self._connection.execute(update(objects).where(mine).values(audience=there["audience"]))
+
+    def _audience(self, rule: str) -> int:
+        if rule not in self._audiences:
+            self._audiences |= audience.keep(self._connection, self._collection.id, [rule])
+        return self._audiences[rule]
+
     def _out_of_turn(self, post: Post, place: int, item: Item) -> str | None:
         if self._collection.policy != "claims":
             return None
-        return claims.out_of_turn(self._known.get(item.id, ()), item, post.sound[place])
+        return claims.out_of_turn(
+            self._known.get(item.id, ()),
+            item,
+            post.sound[place],
+            Days.around(self._now, self._clock, self._limits),
+        )
 
     def _unpacked(self, post: Post, place: int) -> str | None:
         """Say why a claim may not name its pack; it is the last thing that is asked."""
@@ -183,8 +215,6 @@ class _Batch:
     def _add(self, post: Post, item: Item) -> str:
         self._clock = max(self._now, self._clock + 1)
         rule = audience.rule(item.obj, post.caller.name)
-        if rule not in self._audiences:
-            self._audiences |= audience.keep(self._connection, self._collection.id, [rule])
         row = {
             "collection": self._collection.id,
             "stix_id": item.id,
@@ -193,7 +223,7 @@ class _Batch:
             "version": self._clock if item.version is None else item.version,
             "stated": item.stated or instant(self._clock),
             "date_added": self._clock,
-            "audience": self._audiences[rule],
+            "audience": self._audience(rule),
             "member": post.caller.member,
             "body": item.body,
             "rule": rule,

@@ -104,5 +104,5 @@ class Writer:
                 posts,
                 self._signer,
                 now=self._clock(),
-                keep_hours=self._limits.status_hours,
+                limits=self._limits,
             )

@@ -24,6 +24,7 @@ from stillwatch.intel.ids import kind_of, stix_id
 from stillwatch.intel.policy.check import check_claim
 from stillwatch.intel.scales import span
 from stillwatch.intel.stix import from_stix, to_stix
+from stillwatch.sharing import naming, pseudonyms
 from stillwatch.sharing.drafts import fresh_terms, revocation
 from stillwatch.sharing.settings import Settings
 from stillwatch.store import inbox, outbox
@@ -31,6 +32,7 @@ from stillwatch.store.database import Store
 from stillwatch.store.outbox import Draft
 
 _ORDER: Final = tuple(Tlp)
+_NAME: Final = "as"
 
 
 def waiting(connection: Connection, stix: str) -> Draft:
@@ -58,7 +60,9 @@ def refuse(connection: Connection, stix: str, by: str, reason: str) -> Draft:
     return draft
 
 
-def edit(connection: Connection, stix: str, changes: Mapping[str, str], by: str) -> Draft:
+def edit(
+    connection: Connection, settings: Settings, stix: str, changes: Mapping[str, str], by: str
+) -> Draft:
     """Change the conditions of a draft: names and values as a person writes them.
 
     Raises ``InputError`` for what is none, ``PolicyRefused`` if the draft could not leave so;
@@ -66,9 +70,15 @@ def edit(connection: Connection, stix: str, changes: Mapping[str, str], by: str)
     """
     draft = waiting(connection, stix)
     claim = from_stix(draft.body)
-    values = dict(_condition(name, value) for name, value in changes.items())
+    values = dict(_condition(n, value) for n, value in changes.items() if n != _NAME)
     edited = replace(claim, terms=replace(claim.terms, **values))
     changed = replace(draft, body=to_stix(edited))
+    known = pseudonyms.names(connection, settings)
+    name = changes.get(_NAME)
+    if name is not None and name not in known:
+        raise InputError(f"{name!r} is no name of ours", hint=f"known: {', '.join(sorted(known))}")
+    identity = edited.terms.publisher if name is None else known[name]
+    changed = naming.under(connection, settings, changed, identity)
     _lawful(changed)
     outbox.put(connection, changed)
     told = ", ".join(f"{name}={value}" for name, value in changes.items())
@@ -79,7 +89,7 @@ def edit(connection: Connection, stix: str, changes: Mapping[str, str], by: str)
 def _condition(name: str, value: str) -> tuple[str, Any]:
     """A condition that a reviewer may change, as ``Terms`` keeps it."""
     if name not in CONDITIONS:
-        raise InputError(f"no condition is named {name!r}", hint=f"known: {', '.join(CONDITIONS)}")
+        raise InputError(f"no condition is named {name!r}", hint=f"known: {', '.join(EDITABLE)}")
     try:
         return CONDITIONS[name](value.strip())
     except ValueError as error:
@@ -102,6 +112,8 @@ CONDITIONS: Final[Mapping[str, Callable[[str], tuple[str, Any]]]] = {
     "confidence": lambda value: ("confidence", int(value)),
 }
 """What of a draft a reviewer may change: who reads it, how long it holds, how sure we are."""
+EDITABLE: Final = (*CONDITIONS, _NAME)
+"""The conditions, and under which name of ours it goes out."""
 
 
 def judge(
@@ -110,6 +122,8 @@ def judge(
     """Say what one thinks of another's claim; it is released and leaves with the next publish."""
     terms = _about(connection, settings, stix, "opinion")
     claim = OpinionClaim(terms, StixId(stix), opinion, reason)  # type: ignore[arg-type]
+    if settings.pseudonym:
+        naming.unlinked(connection, settings, claim)
     return _said(connection, claim, by, f"opinion on {stix}")
 
 
@@ -124,6 +138,8 @@ def sight(
     """Say that what a claim describes was seen here, in so many accounts."""
     terms = _about(connection, settings, stix, "sighting")
     claim = SightingClaim(terms, StixId(stix), span(accounts), *days)
+    if settings.pseudonym:
+        naming.unlinked(connection, settings, claim)
     return _said(connection, claim, by, f"sighting of {stix}")
 
 

@@ -35,15 +35,19 @@ from stillwatch.errors import StoredDataError
 from stillwatch.intel.atlas import TECHNIQUES
 from stillwatch.intel.codenames import code_name
 from stillwatch.intel.ids import claim_id, kind_of, new_claim_id, stix_id
+from stillwatch.intel.policy.check import check_claim
 from stillwatch.intel.policy.load import shipped as policy
 from stillwatch.intel.scales import confidence, one_digit_up, span, to_day, to_second
 from stillwatch.intel.stix import from_stix, to_stix
 from stillwatch.profiles.phrases import shipped_rules
+from stillwatch.sharing import pseudonyms
 from stillwatch.sharing.settings import Settings
 from stillwatch.store import outbox
 from stillwatch.store.outbox import Draft
 
 _ALWAYS: Final = (Technique("AML.T0024.002"), Technique("AML.T0040"))
+_LIES: Final = timedelta(days=5)
+"""After so long a draft that did not leave is dated anew; the hub's bound is 7 days."""
 _PIVOT: Final = "release_pivot"
 _SAME: Final = 0.5
 """Share of the smaller one's accounts that two campaigns have in common when they are one."""
@@ -77,7 +81,7 @@ def from_detection(
             continue
         rule = rules.get(str(found["innocent"]).split(" (AML", 1)[0].split(". ", 1)[0])
         tags = [_tag(secret, account) for account in found["accounts"]]
-        known = _recognised(connection, tags)
+        known = _recognised(connection, tags, settings)
         terms = _terms("campaign", settings, connection, known)
         claim = _campaign(found, terms, rule, fdr)
         outbox.trace(connection, stix_id(claim), tags)
@@ -132,6 +136,23 @@ def revocation(claim: Claim) -> Claim:
     return replace(claim, terms=terms)
 
 
+def dated_anew(body: dict[str, Any], *, first: bool, at: datetime | None = None) -> dict[str, Any]:
+    """A draft that lay for days as of today, or as it is: the hub takes nothing that is backdated.
+
+    Midnight is its instant, so that every run of one day makes the same bytes. ``first``: whether no
+    version of it ever left. What takes a claim back is left alone: it may come late.
+    """
+    today = to_day(at or datetime.now(UTC))
+    if check_claim(body):
+        return body  # refused as it is
+    claim = from_stix(body)
+    terms = claim.terms
+    if terms.revoked or terms.modified >= today - _LIES or terms.valid_until <= today:
+        return body
+    terms = replace(terms, modified=today, valid_from=today)
+    return to_stix(replace(claim, terms=replace(terms, created=today) if first else terms))
+
+
 def fresh_terms(kind: str, settings: Settings, at: datetime | None = None) -> Terms:
     """The terms of a new claim, from the settings."""
     now = to_second(at or datetime.now(UTC))
@@ -154,13 +175,15 @@ def _terms(kind: str, settings: Settings, connection: Connection, known: ClaimId
     terms = fresh_terms(kind, settings)
     if known is None:
         return terms
-    last = outbox.last_published(connection, "campaign" + known.removeprefix("claim"))
+    stix = "campaign" + known.removeprefix("claim")
+    last = outbox.last_published(connection, stix)
     if last is None:
-        return replace(terms, claim_id=known)
+        return replace(terms, claim_id=known, publisher=_drafted_by(connection, stix, settings))
     before = from_stix(orjson.loads(last.body)).terms
     return replace(
         terms,
         claim_id=known,
+        publisher=before.publisher,
         created=before.created,
         modified=max(terms.modified, _next_instant(before.modified)),
     )
@@ -224,12 +247,26 @@ def _staying(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _recognised(connection: Connection, tags: Sequence[bytes]) -> ClaimId | None:
-    """The claim that is about the same accounts, if there is one."""
+def _drafted_by(connection: Connection, stix: str, settings: Settings) -> StixId:
+    """Under which name a claim that has not left was to go out."""
+    for draft in outbox.listed(connection, "waiting", "released"):
+        if draft.stix_id == stix:
+            return StixId(draft.body["created_by_ref"])
+    return settings.identity
+
+
+def _recognised(
+    connection: Connection, tags: Sequence[bytes], settings: Settings
+) -> ClaimId | None:
+    """The claim that is about the same accounts, if there is one of which we can give a version."""
     seen = outbox.traced(connection, tags)
     best = max(seen, key=lambda stix: (seen[stix], stix), default=None)
     if best is None or seen[best] < _SAME * len(set(tags)):
         return None
+    last = outbox.last_published(connection, best)
+    voices = pseudonyms.names(connection, settings).values()
+    if last is not None and orjson.loads(last.body)["created_by_ref"] not in voices:
+        return None  # a name that has ended: nobody can follow it
     return claim_id(StixId(best))
 
 

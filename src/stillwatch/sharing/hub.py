@@ -128,11 +128,15 @@ class Hub:
         url = f"{self.url}v1/members/me"
         return self._object(self._fetch.ask("GET", url, _JSON).body, url)
 
-    def state_key(self, statement: dict[str, Any]) -> dict[str, Any]:
-        """Enrol or change a key of ours."""
+    def state_key(
+        self, statement: dict[str, Any], *, pseudonym: bool = False, since: str | None = None
+    ) -> dict[str, Any]:
+        """Enrol, change or end a key of ours; ``since`` is when an ended one came into other hands."""
         url = f"{self.url}v1/keys"
+        params = {"pseudonym": "true"} if pseudonym else {"since": since} if since else None
         body = orjson.dumps(statement)
-        return self._object(self._fetch.ask("POST", url, _JSON, content=body).body, url)
+        answer = self._fetch.ask("POST", url, _JSON, params=params, content=body)
+        return self._object(answer.body, url)
 
     def open_appeal(self, collection: str, claim: str, reason: str) -> dict[str, Any]:
         """Appeal against a claim; it is frozen until that is decided."""

@@ -40,7 +40,8 @@ def rotate(hub: Hub, store: Store, settings: Settings, by: str) -> tuple[Signing
             hint="ask the operator who changed it",
         )
     kept = settings.key_file.with_name(f"{settings.key_file.name}.{old.id[:12]}")
-    kept.hardlink_to(settings.key_file)
+    if not kept.exists():  # else we were cut off right here
+        old.save(kept)
     fresh.replace(settings.key_file)
     with store.begin() as connection:
         outbox.record(connection, settings.identity, "key.rotate", by, f"{old.id} -> {new.id}")

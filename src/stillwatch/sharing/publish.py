@@ -4,6 +4,8 @@ Rules
     * The field policy is asked before signing. What it refuses does not leave; the refusal is kept.
     * A signed claim is kept before it is sent. After a crash the same bytes are sent again: the hub
       knows the version and stores it once.
+    * One run sends what goes out under one name. Claims of two names that arrive together would
+      stand side by side in the log, and tell every reader that both are one member's.
     * ``prepare`` makes the very bytes that ``send`` posts, so a dry run shows all that would leave.
       (Ed25519 signs the same draft in the same way each time.)
 """
@@ -13,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import Connection
 
 from stillwatch.crypto.canonical import canonical
@@ -20,6 +23,7 @@ from stillwatch.crypto.keys import SigningKey
 from stillwatch.errors import PeerError
 from stillwatch.intel.policy.check import check_claim
 from stillwatch.intel.signed import sign
+from stillwatch.sharing.drafts import dated_anew
 from stillwatch.sharing.fetch import shown
 from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.settings import Settings
@@ -52,6 +56,10 @@ class Prepared:
     claims: tuple[Sent, ...]
     refused: tuple[tuple[Draft, tuple[tuple[str, str], ...]], ...]
     """Drafts with what the policy says of them: path and reason."""
+    others: tuple[str, ...] = ()
+    """Identities under which something else waits to go out, once for each claim."""
+    changed: tuple[Draft, ...] = ()
+    """Released drafts that go out under another name than they were drafted for, or dated anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +71,46 @@ class Published:
     """Id, and what the hub said."""
 
 
-def prepare(connection: Connection, settings: Settings, key: SigningKey) -> Prepared:
-    """Sign what was released and what was sent without an answer; keeps nothing."""
+def prepare(
+    connection: Connection, settings: Settings, key: SigningKey, renamed: Sequence[Draft] = ()
+) -> Prepared:
+    """Sign what was released under the settings' identity, and what was sent without an answer.
+
+    ``renamed`` stand in the place of released drafts of the same ids. Keeps nothing.
+    """
+    heard = outbox.heard_of(connection)
+    named = {draft.stix_id: draft for draft in renamed}
     waiting = outbox.outgoing(connection, settings.url, "sent")
     known = {(one.stix_id, one.modified) for one in outbox.outgoing(connection, settings.url)}
-    made, refused = list(waiting), list[tuple[Draft, tuple[tuple[str, str], ...]]]()
-    for draft in outbox.listed(connection, "released"):
+    said = [(one, _publisher(orjson.loads(one.body))) for one in waiting]
+    made = [one for one, publisher in said if publisher == settings.identity]
+    others = [publisher for _, publisher in said if publisher != settings.identity]
+    refused = list[tuple[Draft, tuple[tuple[str, str], ...]]]()
+    for kept in outbox.listed(connection, "released"):
+        draft = named.get(kept.stix_id, kept)
         if (draft.stix_id, draft.body["modified"]) in known:
             continue
-        signed = sign(draft.body, key)
+        if (publisher := _publisher(draft.body)) != settings.identity:
+            others.append(publisher)
+            continue
+        dated = dated_anew(draft.body, first=draft.stix_id not in heard)
+        if dated is not draft.body:
+            named[draft.stix_id] = draft = replace(draft, body=dated)
+        signed = sign(dated, key)
         found = tuple((one.path, one.reason) for one in check_claim(signed))
         if found:
             refused.append((draft, found))
         else:
-            body = canonical(signed)
-            made.append(
-                Sent(draft.stix_id, signed["modified"], settings.collection, body, "sent", "")
-            )
-    return Prepared(tuple(made), tuple(refused))
+            made.append(_sent(signed, settings))
+    return Prepared(tuple(made), tuple(refused), tuple(others), tuple(named.values()))
 
 
 def keep(connection: Connection, prepared: Prepared, settings: Settings) -> None:
-    """Keep signed claims before they are sent, and the policy's refusals."""
+    """Keep signed claims before they are sent, under which name they go, and the policy's refusals."""
+    for draft in prepared.changed:
+        outbox.put(connection, draft)
+        told = f"publisher={draft.body['created_by_ref']}, modified={draft.body['modified']}"
+        outbox.record(connection, draft.stix_id, "edit", "publish", told)
     outbox.sent(connection, settings.url, prepared.claims)
     for draft, found in prepared.refused:
         outbox.refuse(connection, draft.stix_id, found)
@@ -118,6 +144,15 @@ def send(hub: Hub, store: Store, settings: Settings, claims: Sequence[Sent]) -> 
         stored += [one.stix_id for one in told if one.state == "stored"]
         failed += [(one.stix_id, one.answer) for one in told if one.state == "failed"]
     return Published(tuple(stored), tuple(failed))
+
+
+def _sent(signed: dict[str, Any], settings: Settings) -> Sent:
+    place = settings.collection
+    return Sent(signed["id"], signed["modified"], place, canonical(signed), "sent", "")
+
+
+def _publisher(obj: dict[str, Any]) -> str:
+    return str(obj.get("created_by_ref"))
 
 
 def _envelope(batch: Sequence[Sent]) -> Envelope:

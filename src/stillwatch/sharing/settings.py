@@ -121,6 +121,8 @@ class Settings:
     """Database URL."""
     days: Mapping[str, int] = field(default_factory=dict)
     """How long a claim of each kind holds."""
+    pseudonym: bool = False
+    """Whether identity and key are those of a further name of ours."""
     matching: Matching = Matching()
 
     @property

@@ -144,6 +144,12 @@ def last_published(connection: Connection, stix_id: str) -> Sent | None:
     return Sent(row.stix_id, row.modified, row.collection, row.body, row.state, row.answer)
 
 
+def heard_of(connection: Connection) -> frozenset[str]:
+    """Claims of which a version was sent: the hub may have stored it, whatever we know."""
+    sent_or_stored = published.c.state.in_(("sent", "stored"))
+    return frozenset(connection.scalars(select(published.c.stix_id).where(sent_or_stored)))
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """Drafts by state."""
     rows = connection.execute(select(drafts.c.state, func.count()).group_by(drafts.c.state))

@@ -70,6 +70,15 @@ traces = Table(
     Column("stix_id", Text, primary_key=True),  # campaign claim in which it was seen
 )
 
+pseudonyms = Table(
+    "pseudonyms",
+    metadata,
+    Column("hub", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # ours for it; leaves for nowhere
+    Column("identity", Text, nullable=False),
+    Column("state", Text, nullable=False),  # new: the hub has not answered yet; active, ended
+)
+
 hubs = Table(
     "hubs",
     metadata,

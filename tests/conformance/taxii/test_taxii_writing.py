@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 from tests.conformance.taxii.conftest import LIMITS
 from tests.conformance.taxii.test_taxii_http import problem
 from tests.conformance.taxii.test_taxii_reading import put, seen, three
-from tests.hubs import indicator
+from tests.hubs import World, indicator
 
 RED = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"
 
@@ -233,3 +234,66 @@ def test_an_observable_that_others_hide_can_be_stored(
     put(gamma, box, {**name, "object_marking_refs": [RED]})
     assert put(alpha, box, name)["success_count"] == 1
     assert beta.get(box + "objects/").json()["objects"] == [name]
+
+
+@pytest.fixture
+def shelf(hub: World) -> str:
+    """Path of an open collection that three members read and write."""
+    three_of_them = ["alpha", "beta", "gamma"]
+    return hub.box(readers=three_of_them, writers=three_of_them)
+
+
+def everything(client: httpx.Client, shelf: str) -> list[Any]:
+    """All that a member can see of a collection: bodies, manifest, versions, headers that tell of them."""
+    found: list[Any] = []
+    for path in ("objects/?match[version]=all", "manifest/?match[version]=all"):
+        answer = client.get(shelf + path)
+        told = {n: v for n, v in answer.headers.items() if n.lower().startswith("x-taxii")}
+        found.append((answer.json(), told))
+    return found
+
+
+def test_what_a_second_member_posts_is_there_for_it_too(
+    alpha: httpx.Client, beta: httpx.Client, gamma: httpx.Client, shelf: str
+) -> None:
+    secret = indicator(object_marking_refs=[RED])
+    put(alpha, shelf, secret)
+    before = everything(alpha, shelf)
+    status = put(gamma, shelf, secret)
+    assert status["success_count"] == 1
+    assert seen(gamma, shelf) == [(secret["id"], secret["modified"])]
+    assert gamma.get(f"{shelf}objects/{secret['id']}/").json()["objects"] == [secret]
+    assert everything(alpha, shelf) == before  # nothing tells it that another has the same
+    assert everything(beta, shelf)[0][0] == {}
+    problem(beta.get(f"{shelf}objects/{secret['id']}/"), 404)
+    assert put(gamma, shelf, secret)["success_count"] == 1
+    assert len(seen(gamma, shelf)) == 1
+
+
+@pytest.mark.parametrize("order", [("alpha", "gamma", "beta"), ("gamma", "beta", "alpha")])
+def test_what_several_posted_goes_with_the_last_of_them(
+    hub: World, clients: dict[str, httpx.Client], shelf: str, order: tuple[str, ...]
+) -> None:
+    assert hub.ids
+    secret = indicator(object_marking_refs=[RED])
+    for name in ("alpha", "beta", "gamma"):
+        put(clients[name], shelf, secret)
+    left = list(order)
+    while left:
+        gone = clients[left.pop(0)]
+        assert gone.delete(f"{shelf}objects/{secret['id']}/").status_code == 200
+        problem(gone.get(f"{shelf}objects/{secret['id']}/"), 404)
+        problem(gone.delete(f"{shelf}objects/{secret['id']}/"), 404)
+        for name in left:
+            assert [id_ for id_, _ in seen(clients[name], shelf)] == [secret["id"]]
+
+
+def test_what_two_post_at_once_is_there_for_both(
+    alpha: httpx.Client, gamma: httpx.Client, shelf: str
+) -> None:
+    secret = [indicator(number, object_marking_refs=[RED]) for number in range(40)]
+    with ThreadPoolExecutor(2) as both:
+        for status in both.map(lambda client: put(client, shelf, *secret), (alpha, gamma)):
+            assert status["success_count"] == 40
+    for client in (alpha, gamma):
+        assert sorted(id_ for id_, _ in seen(client, shelf)) == sorted(o["id"] for o in secret)

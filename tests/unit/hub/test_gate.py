@@ -1,14 +1,19 @@
 """The gate by itself: what it lets through to an application that echoes bodies."""
 
 import asyncio
+import socket
+from base64 import b64encode
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 
 from stillwatch.hub import gate as gates
-from stillwatch.hub.auth import Authenticator
-from stillwatch.hub.gate import Gate, Rate
+from stillwatch.hub.auth import Authenticator, Caller
+from stillwatch.hub.errors import Problem
+from stillwatch.hub.gate import Busy, Gate, Rate
 from stillwatch.hub.limits import Limits
-from tests.hubs import people, serving
+from tests.hubs import TAXII, people, serving
 
 LIMITS = Limits(content_length=100, query_length=20, requests_per_minute=3)
 
@@ -22,12 +27,19 @@ async def echo(_scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
-def ask(*parts, headers=(), query=b"", app=echo):
+def caller(member):
+    return Caller(member, f"m{member}", "", "member", frozenset(), (), 0, "")
+
+
+def ask(*parts, headers=(), query=b"", app=echo, limits=LIMITS, turns=0):
     """Status, headers and body for a request that comes in these parts; None: never."""
     sent, refused, waiting = [], [], iter(parts)
 
     async def receive():
         part = next(waiting)
+        if part is not parts[0]:
+            for _ in range(turns):  # of the loop, in which a timer can go off
+                await asyncio.sleep(0)
         if part is None:
             await asyncio.Event().wait()
         return part
@@ -42,7 +54,7 @@ def ask(*parts, headers=(), query=b"", app=echo):
         "query_string": query,
         "headers": [(b"host", b"hub.example"), *headers],
     }
-    gate = Gate(app, None, Authenticator(), LIMITS, {"/free"}, lambda _, e: refused.append(e))
+    gate = Gate(app, None, Authenticator(), limits, {"/free"}, lambda _, e: refused.append(e))
     asyncio.run(gate(scope, receive, send))
     if not sent:
         return None, {}, b""
@@ -74,10 +86,80 @@ def test_a_length_that_is_stated_beyond_the_bound_is_refused_before_anything_is_
     assert ask(headers=[(b"content-length", b"101")])[0] == 413
 
 
-def test_a_body_that_does_not_come_is_408(monkeypatch):
-    monkeypatch.setattr(gates, "_BODY_S", 0)
-    status, _, body = ask(None)
+@pytest.mark.parametrize(
+    "limits",
+    [
+        replace(LIMITS, body_seconds=0),
+        replace(LIMITS, body_grace_seconds=0),  # 60 bytes buy 60 / rate seconds
+        replace(LIMITS, body_grace_seconds=0, body_rate=10**9),
+    ],
+)
+def test_a_body_that_does_not_come_is_408(limits):
+    status, _, body = ask(chunk(b"x" * 60), None, limits=limits)
     assert (status, b"did not come" in body) == (408, True)
+
+
+def test_a_body_that_comes_buys_time_for_its_rest():
+    """There is no grace, but 60 bytes at one byte an hour are good for days."""
+    slow = replace(LIMITS, body_seconds=10**6, body_grace_seconds=0, body_rate=1 / 3600)
+    parts = (chunk(b"x" * 60), chunk(b"", more=False))
+    assert ask(*parts, limits=slow, turns=9)[0] == 200
+    assert ask(*parts, limits=replace(slow, body_rate=10**12), turns=9)[0] == 408
+
+
+def test_no_member_holds_all_of_a_worker():
+    busy, alpha, beta = Busy(2), caller(1), caller(2)
+    with busy.with_one_more(alpha), busy.with_one_more(alpha):
+        with pytest.raises(Problem, match="are being served"), busy.with_one_more(alpha):
+            raise AssertionError
+        with busy.with_one_more(beta), busy.with_one_more(None), busy.with_one_more(None):
+            pass
+    with busy.with_one_more(alpha):
+        pass
+
+
+def test_a_member_that_holds_its_requests_open_is_429_and_others_are_served(
+    made, database_url, key_file
+):
+    assert made.fresh
+    limits = Limits(requests_at_once=2)
+    with serving(people(database_url, key_file), limits) as hub:
+        held = [_unfinished(hub, "alpha") for _ in range(2)]
+        with hub.client("alpha") as client, hub.client("beta") as other:
+            told = client.get("/api/")
+            assert (told.status_code, told.headers["retry-after"]) == (429, "1")
+            assert other.get("/api/").status_code == 200
+        for one in held:
+            one.close()
+
+
+def test_a_slow_body_ends_with_408(made, database_url, key_file):
+    assert made.fresh
+    limits = Limits(body_grace_seconds=0)
+    with (
+        serving(people(database_url, key_file), limits) as hub,
+        _unfinished(hub, "alpha", heard=False) as held,
+        held.makefile("rb") as heard,
+    ):
+        assert heard.readline().startswith(b"HTTP/1.1 408 ")
+
+
+def _unfinished(hub, name, *, heard=True):
+    """A connection whose request has a head and a part of its body; the hub is reading the body."""
+    where = urlsplit(hub.base)
+    held = socket.create_connection((where.hostname, where.port), timeout=60)
+    basic = b64encode(f"{name}:{hub.tokens[name]}".encode()).decode()
+    expect = "Expect: 100-continue\r\n" if heard else ""
+    head = (
+        f"POST /api/collections/{hub.ids['all']}/objects/ HTTP/1.1\r\nHost: hub\r\n"
+        f"Authorization: Basic {basic}\r\nContent-Type: {TAXII}\r\nAccept: {TAXII}\r\n"
+        f"{expect}Content-Length: 100\r\n\r\n"
+    )
+    held.sendall(head.encode())
+    if heard:  # it is told to go on when the application asks for the body
+        assert held.recv(64).startswith(b"HTTP/1.1 100 ")
+    held.sendall(b"{")
+    return held
 
 
 def test_a_query_beyond_the_bound_is_414():

@@ -8,7 +8,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from stillwatch.hub.limits import Limits
-from stillwatch.hub.protocol import Protocol
+from stillwatch.hub.protocol import Protocol, _peer_of
 
 FIVE = [(b"content-length", b"5")]
 MOST = Limits().head_length
@@ -144,3 +144,73 @@ def test_a_slow_body_that_is_not_wanted_ends():
 def test_blank_lines_keep_no_connection():
     heard = _told(_sends(GET + b"\r\n", drip=b"\r\n"), Hasty)
     assert heard.endswith(b"heard")
+
+
+class Narrow(Protocol):
+    """Has room for three, two of one peer."""
+
+    most_connections = 3
+    most_of_peer = 2
+
+
+async def _ask(where, *, close: bool) -> tuple[bytes, asyncio.StreamWriter]:
+    """What a new connection hears, and the connection; it has ended if ``close``."""
+    reader, writer = await asyncio.open_connection(*where)
+    writer.write(GET + (b"Connection: close\r\n\r\n" if close else b"\r\n"))
+    heard = await reader.read() if close else await reader.readuntil(b"heard")
+    if close:
+        writer.close()
+        await writer.wait_closed()
+    return heard, writer
+
+
+def _crowd(first: str, second: str, kind=Narrow) -> list[int]:
+    """Statuses: two connections of the first peer stay, a third of it, then one of the second.
+
+    Then one of the two leaves, and the first comes again.
+    """
+
+    async def run() -> list[int]:
+        config = uvicorn.Config(_app, ws="none", lifespan="off", log_level="critical")
+        loop, state = asyncio.get_running_loop(), ServerState()
+        server = await loop.create_server(lambda: kind(config, state, {}), "0.0.0.0", 0)
+        port = server.sockets[0].getsockname()[1]
+        here, there = (first, port), (second, port)
+        _, kept = await _ask(here, close=False)
+        _, leaving = await _ask(here, close=False)
+        told = [(await _ask(here, close=True))[0], (await _ask(there, close=True))[0]]
+        leaving.write(GET + b"Connection: close\r\n\r\n")
+        while not state.connections or len(state.connections) > 1:
+            await asyncio.sleep(0)
+        told.append((await _ask(here, close=True))[0])
+        for writer in (kept, leaving):
+            writer.close()
+            await writer.wait_closed()
+        server.close()
+        await server.wait_closed()
+        return [int(heard[9:12]) for heard in told]
+
+    return asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_one_peer_does_not_hold_all_connections(monkeypatch):
+    # every connection of this test comes from 127.0.0.1: the port tells the second peer
+    assert _crowd("127.0.0.1", "127.0.0.1") == [503, 503, 200]
+    monkeypatch.setattr("stillwatch.hub.protocol._peer_of", lambda client: str(client[1] % 10**6))
+    assert _crowd("127.0.0.1", "127.0.0.1") == [200, 200, 200]
+
+
+class Full(Protocol):
+    """Has room for two, whoever comes."""
+
+    most_connections = 2
+
+
+def test_a_full_worker_says_so():
+    assert _crowd("127.0.0.1", "127.0.0.1", Full) == [503, 503, 200]
+
+
+def test_a_peer_is_an_address_or_a_network_of_one_customer():
+    assert _peer_of(("192.0.2.7", 1)) == _peer_of(("192.0.2.7", 2)) != _peer_of(("192.0.2.8", 1))
+    assert _peer_of(("2001:db8::1", 1)) == _peer_of(("2001:db8::ffff%eth0", 1))
+    assert _peer_of(("2001:db8::1", 1)) != _peer_of(("2001:db8:0:1::1", 1))

@@ -14,7 +14,9 @@ from stillwatch.store import outbox
 from stillwatch.store.database import Store
 from stillwatch.store.outbox import Draft
 from tests.claims import examples
+from tests.unit.sharing.test_publish import settings
 
+OURS = settings("https://hub.example", Path())
 BODY = to_stix(examples()["campaign"])
 ID = BODY["id"]
 
@@ -34,7 +36,7 @@ def test_conditions_of_a_draft_are_changed_and_nothing_else(store: Store) -> Non
         "confidence": "40",
     }  # fmt: skip
     with store.begin() as connection:
-        acts.edit(connection, ID, changes, "reviewer")
+        acts.edit(connection, OURS, ID, changes, "reviewer")
         draft = acts.waiting(connection, ID)
         (act,) = outbox.history(connection, ID)
     before, after = examples()["campaign"].terms, from_stix(draft.body).terms
@@ -63,7 +65,7 @@ def test_what_may_not_leave_is_not_kept(
 ) -> None:
     with store.begin() as connection:
         with pytest.raises(error):
-            acts.edit(connection, ID, {name: value}, "reviewer")
+            acts.edit(connection, OURS, ID, {name: value}, "reviewer")
         assert acts.waiting(connection, ID).body == BODY
         assert outbox.history(connection) == []
 
@@ -75,7 +77,7 @@ def test_only_what_waits_is_decided_and_once(store: Store) -> None:
             with pytest.raises(InputError, match="waits for review"):
                 act(connection, ID, "reviewer", "again")
         with pytest.raises(InputError, match="waits for review"):
-            acts.edit(connection, ID, {"tlp": "red"}, "reviewer")
+            acts.edit(connection, OURS, ID, {"tlp": "red"}, "reviewer")
         with pytest.raises(InputError, match="is published"):
             acts.revoke(connection, ID, "reviewer", "never published")
         assert [one["act"] for one in outbox.history(connection)] == ["release"]

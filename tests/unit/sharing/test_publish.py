@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.note import VerifierKey
 from stillwatch.domain.claim import LegalBasis, Tlp
 from stillwatch.errors import PeerError
-from stillwatch.intel.stix import to_stix
+from stillwatch.intel.policy.check import check_claim
+from stillwatch.intel.scales import to_day
+from stillwatch.intel.stix import from_stix, to_stix
 from stillwatch.sharing import publish
 from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.known import NO_WITNESSES
@@ -97,3 +100,30 @@ def test_what_the_policy_refuses_does_not_leave_and_is_written_down(
         assert (draft.kind, found[0][0]) == ("tactic", "description")
         assert all(b"doe@" not in claim.body for claim in prepared.claims)
         assert outbox.counts(connection) == {"refused": 1, "released": 2}
+
+
+def test_a_draft_that_lay_for_days_leaves_as_of_today(tmp_path: Path, store: Store) -> None:
+    """The hub takes nothing that is backdated; a review may take a fortnight."""
+    with store.begin() as connection:
+        for draft in outbox.listed(connection, "released"):
+            claim = from_stix(draft.body)
+            old = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
+            terms = replace(claim.terms, created=old, modified=old, valid_from=to_day(old))
+            outbox.put(connection, replace(draft, body=to_stix(replace(claim, terms=terms))))
+    today = to_day(datetime.now(UTC))
+    with serving(_accepting) as server:
+        mine = settings(server.url, tmp_path)
+        with store.begin() as connection:
+            prepared = publish.prepare(connection, mine, KEY)
+            again = publish.prepare(connection, mine, KEY)
+            publish.keep(connection, prepared, mine)
+        hub = Hub(mine.url, "alpha", "token")
+        publish.send(hub, store, mine, prepared.claims)
+        hub.close()
+    assert [one.body for one in prepared.claims] == [one.body for one in again.claims]
+    for sent in json.loads(server.asked[0].body)["objects"]:
+        terms = from_stix(sent).terms
+        assert (terms.created, terms.modified, terms.valid_from) == (today, today, today)
+        assert check_claim(sent) == []
+    with store.begin() as connection:
+        assert outbox.counts(connection) == {"published": 2}

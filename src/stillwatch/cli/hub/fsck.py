@@ -14,6 +14,7 @@ from stillwatch.errors import ConfigError, InputError, NotTrusted
 from stillwatch.hub.fsck.check import check
 from stillwatch.hub.fsck.report import Progress as Report
 from stillwatch.hub.fsck.report import Report as Result
+from stillwatch.hub.fsck.shown import read_notes
 
 _SHOWN = 50
 """Faults printed; ``--json`` has more."""
@@ -32,6 +33,13 @@ def fsck(
     key: Annotated[
         str | None, typer.Option(help="The log's public key, as `hub init` printed it.")
     ] = None,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--checkpoint",
+            help="A checkpoint that somebody was shown, or a refused pull's evidence; repeatable.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check every entry, tile, checkpoint, signature and key of a log; status 5 if one is wrong."""
@@ -43,8 +51,11 @@ def fsck(
             hint="give --key as the operator told it to you, not as the hub does",
         )
     token = _token(token_file) if url is not None else ""
+    shown = [note for file in checkpoint or () for note in read_notes(file)]
     with _progress(quiet=as_json) as progress:
-        report = check(database=database, url=url, token=token, vkey=key, progress=progress)
+        report = check(
+            database=database, url=url, token=token, vkey=key, shown=shown, progress=progress
+        )
     if as_json:
         print(json.dumps(report.as_json(), indent=2))
     else:

@@ -41,7 +41,8 @@ def list_(
         act = audit.Act(now(), None, "pseudonym.list", identity or "all", len(found))
         audit.append(connection, [act])
     if json:
-        print_json([dict(row._mapping) for row in found])
+        names = ("identity", "member", "state", "since")
+        print_json([dict(zip(names, (*row[:3], when(row.since)), strict=True)) for row in found])
         return
     rows = [(row.id, row.name, row.state, when(row.since)) for row in found]
     print_table(("identity", "member", "state", "since"), rows)

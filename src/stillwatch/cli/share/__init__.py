@@ -10,6 +10,7 @@ from stillwatch.cli.share.importing import import_
 from stillwatch.cli.share.init import init
 from stillwatch.cli.share.key import key
 from stillwatch.cli.share.opinion import opinion, revoke, sighting
+from stillwatch.cli.share.pseudonym import pseudonym
 from stillwatch.cli.share.publish import publish
 from stillwatch.cli.share.pull import pull
 from stillwatch.cli.share.retag import retag
@@ -26,4 +27,5 @@ for command in (
 share.command("list")(list_)
 share.command("import")(import_)
 share.add_typer(key, name="key")
+share.add_typer(pseudonym, name="pseudonym")
 share.add_typer(appeal, name="appeal")

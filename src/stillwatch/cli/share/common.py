@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from sqlalchemy import Connection
 
 from stillwatch.errors import ConfigError
 from stillwatch.report import text
+from stillwatch.sharing import pseudonyms
 from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.settings import Settings, load_settings
 from stillwatch.store.database import Store
@@ -18,6 +20,7 @@ from stillwatch.store.database import Store
 Config = Annotated[Path, typer.Option("--config", help="Settings of sharing (TOML).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 By = Annotated[str, typer.Option("--by", help="Who decides this; kept. Default: the user.")]
+As = Annotated[str, typer.Option("--as", help="Speak under this pseudonym of ours.")]
 HERE = Path("share.toml")
 _LINE = text.Cut(chars=2000)
 
@@ -31,6 +34,13 @@ def opened(config: Path) -> Iterator[tuple[Settings, Store]]:
         yield settings, store
     finally:
         store.close()
+
+
+def voice_of(connection: Connection, settings: Settings, name: str) -> Settings:
+    """Settings with the identity and key of one of our names; the empty one is our own."""
+    if name in ("", settings.member):
+        return settings
+    return pseudonyms.speaking_as(connection, settings, name)
 
 
 @contextmanager

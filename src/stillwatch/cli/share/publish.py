@@ -1,12 +1,14 @@
 """``stillwatch share publish``: send what was released, claims first, then tags of actors."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stillwatch.cli.progress import spinner
-from stillwatch.cli.share.common import HERE, Config, Json, asked, opened, say, tell
+from stillwatch.cli.share.common import HERE, As, Config, Json, asked, opened, say, tell, voice_of
 from stillwatch.errors import PolicyRefused, StillwatchError
+from stillwatch.sharing import naming, pseudonyms
 from stillwatch.sharing import publish as publishing
 from stillwatch.sharing.settings import Settings
 from stillwatch.store.database import Store
@@ -25,20 +27,30 @@ def publish(
             "only blinded questions to the evaluators are sent.",
         ),
     ] = False,
+    as_: As = "",
     config: Config = HERE,
     json: Json = False,
 ) -> None:
-    """Sign what was released and send it to the hub. It may be given again after any failure."""
+    """Sign what was released and send it to the hub. It may be given again after any failure.
+
+    One name at a time: what goes out under another of ours waits for its own run.
+    """
     with opened(config) as (settings, store):
         with store.begin() as connection:
-            prepared = publishing.prepare(connection, settings, settings.key())
+            voice = voice_of(connection, settings, as_)
+            moved, stay = naming.renamed(connection, settings, voice)
+            prepared = publishing.prepare(connection, voice, voice.key(), moved)
+            ours = pseudonyms.called(connection, settings)
             if not dry_run:
-                publishing.keep(connection, prepared, settings)
+                publishing.keep(connection, prepared, voice)
+        waits = Counter(ours.get(one, one) for one in prepared.others)
+        if not json:
+            _tell_left(stay, waits, as_)
         if dry_run:
-            ready = _tags(store, settings, json, released=True)
+            ready = _tags(store, voice, json, released=True)
             _show(prepared, ready, json)
         else:
-            _send(store, settings, prepared, json)
+            _send(store, voice, prepared, {"waits": waits, "stays": dict(stay)} if json else None)
     if prepared.refused:
         told = "; ".join(
             f"{draft.stix_id}: {path} {reason}"
@@ -46,6 +58,13 @@ def publish(
             for path, reason in found
         )
         raise PolicyRefused(told, hint="these stayed home")
+
+
+def _tell_left(stay: list[tuple[str, str]], waits: Counter[str], name: str) -> None:
+    for stix_id, why in stay:
+        say(f"not under {name}: {stix_id}: {why}")
+    for other, count in waits.items():
+        say(f"{count} released wait to go out as {other}")
 
 
 def _show(prepared: publishing.Prepared, ready: "Ready | None", json: bool) -> None:
@@ -68,18 +87,20 @@ def _show(prepared: publishing.Prepared, ready: "Ready | None", json: bool) -> N
         say("nothing would leave")
 
 
-def _send(store: Store, settings: Settings, prepared: publishing.Prepared, json: bool) -> None:
+def _send(
+    store: Store, settings: Settings, prepared: publishing.Prepared, json: dict[str, Any] | None
+) -> None:
     done = publishing.Published((), ())
     if prepared.claims:
         with asked(settings) as hub:
             done = publishing.send(hub, store, settings, prepared.claims)
-    if not json:
+    if json is None:
         for id_, said in done.failed:
             say(f"refused by the hub: {id_}: {said}")
         say(f"{len(done.stored)} claims published")
     left, shipped, problem = dict[str, int](), None, None
     try:
-        if (ready := _tags(store, settings, json)) is not None:
+        if (ready := _tags(store, settings, json is not None)) is not None:
             left, shipped = dict(ready.tagged.left), _ship(store, settings)
     except StillwatchError as error:
         problem = error  # claims are out: that is told before what keeps the tags
@@ -91,17 +112,21 @@ def _send(store: Store, settings: Settings, prepared: publishing.Prepared, json:
 
 
 def _tell(
-    done: publishing.Published, shipped: "Shipped | None", left: dict[str, int], json: bool
+    done: publishing.Published,
+    shipped: "Shipped | None",
+    left: dict[str, int],
+    json: dict[str, Any] | None,
 ) -> None:
     from stillwatch.cli.share import taggers  # noqa: PLC0415
 
-    if json:
+    if json is not None:
         refused = list(done.failed)
         if shipped is not None:
             refused += [(one.stix_id, why) for one, why in shipped.failed]
         told: dict[str, Any] = {
             "stored": list(done.stored),
             "failed": [{"id": id_, "message": said} for id_, said in refused],
+            **json,
         }
         if shipped is not None:
             told |= {"packs": taggers.as_json(shipped.stored), "left": left}
@@ -113,11 +138,11 @@ def _tell(
 def _tags(
     store: Store, settings: Settings, quiet: bool, *, released: bool = False
 ) -> "Ready | None":
-    """Tag and pack what waits; None where no actor was ever caught."""
+    """Tag and pack what waits; None where no actor was ever caught. Tags have our own name only."""
     from stillwatch.cli.share.taggers import evaluating  # noqa: PLC0415
     from stillwatch.sharing.matching import outgoing  # noqa: PLC0415 - it loads the kernels
 
-    if not outgoing.pending(store):
+    if settings.pseudonym or not outgoing.pending(store):
         return None
     with spinner(quiet) as report, evaluating(settings, store) as taggers:
         told = report or outgoing.silent

@@ -8,13 +8,14 @@ import typer
 
 from stillwatch.cli.share.common import HERE, By, Config, Json, opened, say, tell, who
 from stillwatch.errors import ConfigError, InputError, StillwatchError
-from stillwatch.sharing import acts
+from stillwatch.sharing import acts, pseudonyms
+from stillwatch.sharing.settings import Settings
 from stillwatch.store import outbox
 from stillwatch.store.database import Store
 from stillwatch.store.outbox import Draft
 
 _CHOICES = "[r]elease  [e]dit  [k]eep home  [s]kip  [q]uit: "
-_EDITS = f"NAME=VALUE ({', '.join(acts.CONDITIONS)}): "
+_EDITS = f"NAME=VALUE ({', '.join(acts.EDITABLE)}): "
 
 
 def review(
@@ -32,7 +33,7 @@ def review(
         list[str] | None,
         typer.Option(
             "--set",
-            help=f"NAME=VALUE for drafts that are edited or released; {', '.join(acts.CONDITIONS)}.",
+            help=f"NAME=VALUE for drafts that are edited or released; {', '.join(acts.EDITABLE)}.",
         ),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept.")] = "",
@@ -41,22 +42,24 @@ def review(
     json: Json = False,
 ) -> None:
     """Show what would leave, beside what was last published, and decide. Nothing is sent yet."""
-    with opened(config) as (_, store):
+    with opened(config) as (settings, store):
         changes = dict(map(_change, set_ or ()))
         if bool(changes) is not bool(edit) and not (changes and release):
             raise InputError("--edit and --set go together", hint="--edit ID --set tlp=green")
         if release or refuse or edit:
-            _edit(store, [*(edit or ()), *(release or ())] if changes else [], changes, who(by))
+            chosen = [*(edit or ()), *(release or ())] if changes else []
+            _edit(store, settings, chosen, changes, who(by))
             _decide(store, release or [], refuse or [], who(by), reason)
         elif not json and not sys.stdin.isatty():
             raise ConfigError(
                 "no terminal to ask in", hint="use --release ID, --refuse ID or --json"
             )
         elif not json:
-            _ask(store, who(by))
+            _ask(store, settings, who(by))
         with store.begin() as connection:
             left = outbox.listed(connection, "waiting")
-            told = [_record(draft, _last(store, draft)) for draft in left] if json else []
+            ours = pseudonyms.called(connection, settings)
+            told = [_record(draft, _last(store, draft), ours) for draft in left] if json else []
     if json:
         tell(told)
     else:
@@ -78,38 +81,43 @@ def _change(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _edit(store: Store, ids: list[str], changes: dict[str, str], by: str) -> None:
+def _edit(
+    store: Store, settings: Settings, ids: list[str], changes: dict[str, str], by: str
+) -> None:  # fmt: skip
     with store.begin() as connection:
         for stix_id in dict.fromkeys(ids):
-            acts.edit(connection, stix_id, changes, by)
+            acts.edit(connection, settings, stix_id, changes, by)
 
 
-def _ask_edit(store: Store, draft: Draft, by: str) -> Draft:
+def _ask_edit(store: Store, settings: Settings, draft: Draft, by: str) -> Draft:
     """Change a draft as the reviewer says, and show it again."""
     try:
         with store.begin() as connection:
-            draft = acts.edit(connection, draft.stix_id, dict([_change(input(_EDITS))]), by)
+            changes = dict([_change(input(_EDITS))])
+            draft = acts.edit(connection, settings, draft.stix_id, changes, by)
     except StillwatchError as error:
         say(str(error))
-    _show(store, draft)
+    _show(store, settings, draft)
     return draft
 
 
-def _show(store: Store, draft: Draft) -> None:
+def _show(store: Store, settings: Settings, draft: Draft) -> None:
+    with store.begin() as connection:
+        say(f"  goes out as {_name(draft, pseudonyms.called(connection, settings))}")
     for line in _difference(draft.body, _last(store, draft)):
         say(line)
     for name, much in draft.stays.items():
         say(f"  stays home: {name}: {much}")
 
 
-def _ask(store: Store, by: str) -> None:
+def _ask(store: Store, settings: Settings, by: str) -> None:
     with store.begin() as connection:
         queue = outbox.listed(connection, "waiting")
     for number, draft in enumerate(queue, 1):
         say(f"--- {number} of {len(queue)}: {draft.kind} {draft.stix_id}, from {draft.origin}")
-        _show(store, draft)
+        _show(store, settings, draft)
         while (choice := input(_CHOICES).strip().lower()[:1]) == "e":
-            draft = _ask_edit(store, draft, by)  # noqa: PLW2901 - the same one, as it now is
+            draft = _ask_edit(store, settings, draft, by)  # noqa: PLW2901 - the same one, as it now is
         if choice == "q":
             return
         if choice == "r":
@@ -124,10 +132,16 @@ def _last(store: Store, draft: Draft) -> dict[str, Any]:
     return orjson.loads(found.body) if found else {}
 
 
-def _record(draft: Draft, last: dict[str, Any]) -> dict[str, Any]:
+def _name(draft: Draft, ours: dict[str, str]) -> str:
+    publisher = str(draft.body["created_by_ref"])
+    return ours.get(publisher, publisher)
+
+
+def _record(draft: Draft, last: dict[str, Any], ours: dict[str, str]) -> dict[str, Any]:
     return {
         "id": draft.stix_id,
         "kind": draft.kind,
+        "as": _name(draft, ours),
         "origin": draft.origin,
         "leaves": draft.body,
         "stays_home": draft.stays,

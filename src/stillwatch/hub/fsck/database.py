@@ -18,28 +18,36 @@ from stillwatch.hub.fsck.notes import (
 from stillwatch.hub.fsck.packs import check_packs
 from stillwatch.hub.fsck.proofs import record_of, tag_of
 from stillwatch.hub.fsck.report import Progress, Report
+from stillwatch.hub.fsck.shown import Note, Shown
 from stillwatch.hub.fsck.source import BATCH, Database, name_of, opened
 from stillwatch.hub.fsck.walk import Walk
 
 
-def check_database(url: str, vkey: str | None, progress: Progress) -> Report:
+def check_database(
+    url: str, vkey: str | None, progress: Progress, shown: Sequence[Note] = ()
+) -> Report:
     """Check everything in a hub's database.
 
     ``vkey`` is the log's public key as members have it; without it the database's own is
     taken, and the report notes that.
     """
     with opened(url) as database:
-        return _Check(database, name_of(url), vkey, progress).run()
+        return _Check(database, name_of(url), vkey, progress, shown).run()
 
 
 class _Check:
     def __init__(
-        self, database: Database, source: str, vkey: str | None, progress: Progress
+        self,
+        database: Database,
+        source: str,
+        vkey: str | None,
+        progress: Progress,
+        shown: Sequence[Note],
     ) -> None:
         self.db, self.report, self.progress = database, Report(source), progress
         self.key = self._log_key(vkey)
         self.report.origin = self.key.name
-        self.walk = Walk(self.report, self._stored_tile)
+        self.walk = Walk(self.report, self._stored_tile, Shown(shown, self.key, self.report))
         self.heads = list(self.db.rows("SELECT size, note, made FROM checkpoints ORDER BY size"))
         self.audiences = {
             id_: (collection, bytes(secret))

@@ -6,7 +6,7 @@ audiences it is in. What it cannot see is counted in the report.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from stillwatch.errors import PeerError
 from stillwatch.hub.fsck.notes import Head, Unsound, read_checkpoint, read_key
 from stillwatch.hub.fsck.proofs import record_of, tag_of
 from stillwatch.hub.fsck.report import Progress, Report
+from stillwatch.hub.fsck.shown import Note, Shown
 from stillwatch.hub.fsck.tree import ROW, tile_name
 from stillwatch.hub.fsck.walk import Walk
 
@@ -24,19 +25,23 @@ _MAX_BYTES = 64 * 1024 * 1024
 """Bytes of one answer."""
 
 
-def check_hub(url: str, token: str, vkey: str, progress: Progress) -> Report:
+def check_hub(
+    url: str, token: str, vkey: str, progress: Progress, shown: Sequence[Note] = ()
+) -> Report:
     """Check what a member can see of a running hub against the log's public key."""
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=60) as client:
-        return _Check(client, url, vkey, progress).run()
+        return _Check(client, url, vkey, progress, shown).run()
 
 
 class _Check:
-    def __init__(self, client: httpx.Client, url: str, vkey: str, progress: Progress) -> None:
+    def __init__(
+        self, client: httpx.Client, url: str, vkey: str, progress: Progress, shown: Sequence[Note]
+    ) -> None:
         self.client, self.progress = client, progress
         self.key = read_key(vkey)
         self.report = Report(str(httpx.URL(url).copy_with(userinfo=b"")), self.key.name)
-        self.walk = Walk(self.report, self._stored_tile)
+        self.walk = Walk(self.report, self._stored_tile, Shown(shown, self.key, self.report))
 
     def run(self) -> Report:
         note = self._read("/log/checkpoint").decode("utf-8", "replace")

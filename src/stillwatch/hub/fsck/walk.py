@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from stillwatch.hub.fsck.notes import Unsound
 from stillwatch.hub.fsck.proofs import Keys, signed_part
 from stillwatch.hub.fsck.report import Report
+from stillwatch.hub.fsck.shown import Shown
 from stillwatch.hub.fsck.tree import ROW, Tree, hash_entry, tile_name
 
 Tiles: TypeAlias = Callable[[int, int, int], bytes | None]
@@ -22,8 +23,8 @@ ENTRY = 48
 class Walk:
     """State of one check."""
 
-    def __init__(self, report: Report, tiles: Tiles) -> None:
-        self.report, self._tiles = report, tiles
+    def __init__(self, report: Report, tiles: Tiles, shown: Shown) -> None:
+        self.report, self._tiles, self._shown = report, tiles, shown
         self.tree, self.keys = Tree(), Keys()
         self._versions: dict[tuple[str, str], tuple[str, bool]] = {}
         self.expected_tiles = 0
@@ -35,9 +36,11 @@ class Walk:
             self.report.fault("entry", f"leaf {index}", "wrong length", ENTRY, len(entry))
         for level, at, hashes in self.tree.add(hash_entry(entry)):
             self._tile(level, at, hashes)
+        self._shown.at(self.tree)
 
     def finish_tiles(self) -> None:
-        """Compare the unfinished tiles at the right edge."""
+        """Compare the unfinished tiles at the right edge, and checkpoints from elsewhere that are left."""
+        self._shown.finish(self.tree)
         for level, at, hashes in self.tree.partial():
             self._tile(level, at, hashes)
 

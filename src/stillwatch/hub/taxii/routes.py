@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from stillwatch.hub import claims, envelope, keys
+from stillwatch.hub import claims, envelope, keys, withdrawal
 from stillwatch.hub.audience import Admitted
 from stillwatch.hub.audit import Act
 from stillwatch.hub.auth import Collection, caller
@@ -231,12 +231,12 @@ def _delete(request: Request) -> Response:
     with hub.database.write() as connection:
         sight = Sight(who, mine, Admitted().of(connection, who, mine.id))
         wanted = pages.chosen(sight, query)
-        rows = connection.execute(select(objects.c.seq, objects.c.member).where(wanted)).all()
+        rows = withdrawal.of(connection, mine.id, wanted)
         if not rows:
             raise _no_object()
-        if any(row.member != who.member for row in rows):
+        if not all(one.is_of(who) for one in rows):
             raise Problem(403, "the object was posted by another member")
-        connection.execute(delete(objects).where(objects.c.seq.in_([row.seq for row in rows])))
+        withdrawal.withdraw(connection, mine.id, who, rows)
     _note(request, "delete", mine, len(rows))
     return Response(b"", headers={"Content-Type": MEDIA})
 

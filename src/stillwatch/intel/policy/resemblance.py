@@ -105,9 +105,11 @@ def mixed(text: str) -> bool:
 
 def folded(text: str) -> str:
     """Text as a reader takes it: compatibility forms and look-alikes undone, in lower case."""
-    flat = unicodedata.normalize("NFKD", text)
-    kept = "".join(c for c in flat if unicodedata.category(c) not in ("Cf", "Mn", "Me"))
-    plain = kept.translate(_LOOKALIKES).casefold()
+    plain = text.lower()
+    if not text.isascii():  # nothing of ASCII is a form, a mark or a look-alike of something else
+        flat = unicodedata.normalize("NFKD", text)
+        kept = "".join(c for c in flat if unicodedata.category(c) not in ("Cf", "Mn", "Me"))
+        plain = kept.translate(_LOOKALIKES).casefold()
     for pattern, instead in _SPELT:
         plain = pattern.sub(instead, plain)
     return plain

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -74,32 +75,8 @@ class RuleText:
 
     def read(self, text: str) -> dict[str, Any]:
         """Content of a rule as JSON values; raises ``InputError`` with what forbids it."""
-        try:
-            self._check_events(text)
-            content = yaml.load(text, Loader=_Unique)  # noqa: S506  a safe loader, narrowed
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            problem = getattr(error, "problem", None) or "it cannot be read"
-            raise InputError(f"is no YAML of a rule: {problem}") from error
-        if not isinstance(content, dict):
-            raise InputError("must be a YAML mapping")
-        plain: dict[str, Any] = _plain(content)
+        plain: dict[str, Any] = _plain(_content(text, self.most_depth, self.most_nodes))
         return plain
-
-    def _check_events(self, text: str) -> None:
-        depth = nodes = 0
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise InputError("must have no anchors and aliases")
-            if isinstance(event, yaml.NodeEvent):
-                nodes += 1
-                if getattr(event, "tag", None) is not None:
-                    raise InputError("must have no tags of YAML types")
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > self.most_depth or nodes > self.most_nodes:
-                raise InputError(
-                    f"must have at most {self.most_depth} levels and {self.most_nodes} values"
-                )
 
     def _check_members(self, content: dict[str, Any], path: str, context: Context) -> None:
         for name in content:
@@ -132,6 +109,38 @@ class RuleText:
     def bits(self) -> float:
         """A text by nature: all its bits are free."""
         return 8.0 * self.most_bytes
+
+
+@lru_cache(maxsize=32)
+def _content(text: str, most_depth: int, most_nodes: int) -> dict[str, Any]:
+    """Content of a rule as YAML has it; shared, so it is copied before it is given away.
+
+    A rule is read for its fields and again for its digest, and reading is the dear part.
+    """
+    try:
+        _check_events(text, most_depth, most_nodes)
+        content = yaml.load(text, Loader=_Unique)  # noqa: S506  a safe loader, narrowed
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise InputError(f"is no YAML of a rule: {problem}") from error
+    if not isinstance(content, dict):
+        raise InputError("must be a YAML mapping")
+    return content
+
+
+def _check_events(text: str, most_depth: int, most_nodes: int) -> None:
+    depth = nodes = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise InputError("must have no anchors and aliases")
+        if isinstance(event, yaml.NodeEvent):
+            nodes += 1
+            if getattr(event, "tag", None) is not None:
+                raise InputError("must have no tags of YAML types")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > most_depth or nodes > most_nodes:
+            raise InputError(f"must have at most {most_depth} levels and {most_nodes} values")
 
 
 def rule_digest(content: dict[str, Any]) -> str:
