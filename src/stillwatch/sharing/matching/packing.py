@@ -66,10 +66,15 @@ def pack_up(
 ) -> list[OwnPack]:
     """Put the rows that wait, or with ``snapshot`` all that hold, into packs; keeps them.
 
+    A snapshot that waits for the hub is not made again.
+
     Raises ``PolicyRefused`` if their claims may not leave; then nothing is changed.
     """
     open_epoch(epoch)
     with store.begin() as connection:
+        waiting = [one for one in tagging.packs(connection, "made") if one.epoch == epoch.name]
+        if snapshot and any(one.snapshot for one in waiting):
+            return []  # it was made before and has not left: its bytes stay what was shown
         claims = speaking(connection, released=released)
         there = tagging.rows_of(connection, epoch.name)
         if snapshot:
