@@ -24,6 +24,18 @@ HOUR: Final = 3_600
 _START: Final = Head(0, bytes(32).hex())
 
 
+def _add(dialect: Any) -> Any:
+    """Statement that adds to a running count; built once, since it is used for every request."""
+    new = dialect.insert(tallies)
+    key = [column.name for column in tallies.primary_key]
+    return new.on_conflict_do_update(
+        index_elements=key, set_={"count": tallies.c.count + new.excluded.count}
+    )
+
+
+_ADD: Final = {"sqlite": _add(sqlite), "postgresql": _add(postgresql)}
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What is counted together."""
@@ -53,15 +65,12 @@ class Row:
 
 def count(connection: Connection, counts: Mapping[Kind, int]) -> None:
     """Add to the running counts in the caller's transaction."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    for kind, number in counts.items():
-        row = {name: getattr(kind, name) for name in Kind.__slots__}
-        statement = dialect.insert(tallies).values(**row, count=number)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=list(row), set_={"count": tallies.c.count + number}
-            )
-        )
+    rows = [
+        {**{name: getattr(kind, name) for name in Kind.__slots__}, "count": number}
+        for kind, number in counts.items()
+    ]
+    if rows:
+        connection.execute(_ADD[connection.dialect.name], rows)
 
 
 def act(connection: Connection, at: int, member: str, what: str, number: int) -> None:

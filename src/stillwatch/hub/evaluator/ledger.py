@@ -11,7 +11,7 @@ does not fit is refused whole.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stillwatch.crypto.httpsig import WINDOW_S
@@ -21,6 +21,36 @@ from stillwatch.hub.evaluator.schema import allowances, facts, grants, nonces, u
 from stillwatch.hub.refusals import Conflict, QuotaSpent
 
 DAY: Final = 86_400
+# built once: a statement that is built for each request costs more than its execution
+_HORIZON: Final = select(facts.c.value).where(facts.c.name == "horizon")
+_USAGE: Final = select(usage.c.day, usage.c.used).where(usage.c.member == bindparam("who"))
+_LOCKED: Final = _USAGE.with_for_update()
+_USED: Final = (
+    update(usage)
+    .where(usage.c.member == bindparam("who"))
+    .values(day=bindparam("on"), used=bindparam("number"))
+)
+_ALLOWED: Final = select(allowances.c.daily, allowances.c.until).where(
+    allowances.c.member == bindparam("who"),
+    allowances.c.until.is_(None) | (allowances.c.until >= bindparam("on")),
+)
+_GRANTED: Final = (
+    select(grants.c.elements, grants.c.used, grants.c.until, grants.c.id)
+    .where(
+        grants.c.member == bindparam("who"),
+        grants.c.until >= bindparam("on"),
+        grants.c.used < grants.c.elements,
+    )
+    .order_by(grants.c.until, grants.c.id)
+)
+_BEGIN: Final = {
+    name: dialect.insert(usage).on_conflict_do_nothing()
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_REMEMBER: Final = {
+    name: dialect.insert(nonces).on_conflict_do_nothing().returning(nonces.c.nonce)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 _MOST: Final = 10**12
 
 
@@ -94,7 +124,7 @@ def charge(connection: Connection, asked: Charge, limits: Limits) -> int:
 
     Raises ``Spent`` or ``Replayed``, and has counted nothing then.
     """
-    horizon = int(connection.scalar(select(facts.c.value).where(facts.c.name == "horizon")) or 0)
+    horizon = int(connection.scalar(_HORIZON) or 0)
     if asked.created <= horizon:
         raise Replayed(
             "the evaluator's clock was set back so far that it cannot tell old requests from new",
@@ -107,16 +137,15 @@ def charge(connection: Connection, asked: Charge, limits: Limits) -> int:
     if not _remember(connection, asked):
         raise Replayed("this request was sent before", hint="sign each request with a new nonce")
     today = min(asked.elements, max(0, account.daily - before))
-    where = usage.c.member == asked.member
-    connection.execute(update(usage).where(where).values(day=day, used=before + today))
+    values = {"who": asked.member, "on": day, "number": before + today}
+    connection.execute(_USED, values)
     _take(connection, asked.member, day, asked.elements - today)
     return account.remaining - asked.elements
 
 
 def account(connection: Connection, member: str, limits: Limits, now: int) -> Account:
     """What a member may ask, for showing."""
-    row = connection.execute(select(usage.c.day, usage.c.used).where(usage.c.member == member))
-    day, used = _current(row.first(), now)
+    day, used = _current(connection.execute(_USAGE, {"who": member}).first(), now)
     return _account(connection, member, day, used, limits)
 
 
@@ -149,7 +178,7 @@ def purge(connection: Connection, now: int, limits: Limits) -> int:
     """Forget nonces past their time, and remember up to when; how many."""
     until = now - max(limits.nonce_seconds, 2 * WINDOW_S)
     gone = connection.execute(delete(nonces).where(nonces.c.created <= until)).rowcount
-    horizon = int(connection.scalar(select(facts.c.value).where(facts.c.name == "horizon")) or 0)
+    horizon = int(connection.scalar(_HORIZON) or 0)
     if gone and until > horizon:
         connection.execute(update(facts).where(facts.c.name == "horizon").values(value=str(until)))
     return gone
@@ -162,30 +191,17 @@ def known(connection: Connection) -> list[str]:
 
 
 def _account(connection: Connection, member: str, day: int, used: int, limits: Limits) -> Account:
-    fixed = connection.execute(
-        select(allowances.c.daily, allowances.c.until).where(
-            allowances.c.member == member,
-            allowances.c.until.is_(None) | (allowances.c.until >= day),
-        )
-    ).first()
-    open_ = connection.execute(
-        select(grants.c.elements, grants.c.used, grants.c.until)
-        .where(grants.c.member == member, grants.c.until >= day, grants.c.used < grants.c.elements)
-        .order_by(grants.c.until, grants.c.id)
-    )
-    daily, until = fixed or (limits.daily, None)
-    return Account(daily, used, (day + 1) * DAY, until, tuple(Grant(*row) for row in open_))
+    asked = {"who": member, "on": day}
+    daily, until = connection.execute(_ALLOWED, asked).first() or (limits.daily, None)
+    open_ = tuple(Grant(*row[:3]) for row in connection.execute(_GRANTED, asked))
+    return Account(daily, used, (day + 1) * DAY, until, open_)
 
 
 def _take(connection: Connection, member: str, day: int, left: int) -> None:
     if not left:
         return
-    open_ = connection.execute(
-        select(grants.c.id, grants.c.elements, grants.c.used)
-        .where(grants.c.member == member, grants.c.until >= day, grants.c.used < grants.c.elements)
-        .order_by(grants.c.until, grants.c.id)
-    ).all()
-    for id_, elements, used in open_:
+    open_ = connection.execute(_GRANTED, {"who": member, "on": day}).all()
+    for elements, used, _, id_ in open_:
         part = min(left, elements - used)
         connection.execute(update(grants).where(grants.c.id == id_).values(used=used + part))
         left -= part
@@ -195,18 +211,18 @@ def _take(connection: Connection, member: str, day: int, left: int) -> None:
 
 def _locked(connection: Connection, member: str, now: int) -> tuple[int, int]:
     """The day that counts and what it has used; nobody else changes it before we end."""
-    dialect = _dialect(connection)
-    row = {"member": member, "day": now // DAY, "used": 0}
-    connection.execute(dialect.insert(usage).values(row).on_conflict_do_nothing())
-    statement = select(usage.c.day, usage.c.used).where(usage.c.member == member)
-    return _current(connection.execute(statement.with_for_update()).first(), now)
+    found = connection.execute(_LOCKED, {"who": member}).first()
+    if found is None:
+        row = {"member": member, "day": now // DAY, "used": 0}
+        connection.execute(_BEGIN[connection.dialect.name], row)
+        found = connection.execute(_LOCKED, {"who": member}).first()
+    return _current(found, now)
 
 
 def _remember(connection: Connection, asked: Charge) -> bool:
     row = {"key": asked.key, "nonce": asked.nonce, "created": asked.created}
-    statement = _dialect(connection).insert(nonces).values(row).on_conflict_do_nothing()
     # what came back is sure on both databases; a number of rows is not
-    return connection.execute(statement.returning(nonces.c.nonce)).first() is not None
+    return connection.execute(_REMEMBER[connection.dialect.name], row).first() is not None
 
 
 def _current(row: Any, now: int) -> tuple[int, int]:
@@ -219,7 +235,3 @@ def _current(row: Any, now: int) -> tuple[int, int]:
 def _check(elements: int) -> None:
     if not 0 <= elements <= _MOST:
         raise InputError(f"{elements} is no number of elements", hint=f"0 to {_MOST:,}")
-
-
-def _dialect(connection: Connection) -> Any:
-    return postgresql if connection.dialect.name == "postgresql" else sqlite

@@ -69,4 +69,6 @@ def _keep_nulls(paths: dict[str, Any], routes: Sequence[APIRoute]) -> None:
             told = paths[route.path_format][method.lower()]["responses"]
             for status, answer in route.responses.items():
                 for media, content in answer.get("content", {}).items():
+                    if "example" not in content:
+                        continue  # bytes have none
                     told[str(status)]["content"][media]["example"] = content["example"]
