@@ -2,17 +2,22 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
+from stillwatch.crypto.keys import SigningKey
+from stillwatch.crypto.ristretto import random_scalar
 from stillwatch.domain.claim import StixId
 from stillwatch.domain.identifier import Kind
 from stillwatch.domain.lead import Lead, Step
 from stillwatch.errors import PeerError
 from stillwatch.sharing.matching.record import Row, seal
 from stillwatch.sharing.matching.screening import Screener, Subject, chunked
+from tests.evaluating import evaluators
 from tests.screenlab import ALPHA, BETA, GAMMA, Lab, files_of, identifier, lab
 
 MAIL = identifier(Kind.EMAIL, "mallory@example.com")
@@ -199,3 +204,26 @@ def test_neither_wire_nor_disk_holds_an_identifier_or_its_hash(home: Lab) -> Non
             hidden |= {output[:16], output[32:], output[:16].hex().encode()}
     found = [(where, part) for where, data in seen.items() for part in hidden if part in data]
     assert not found
+
+
+def test_in_the_days_of_overlap_the_epoch_before_is_asked_too(home: Lab) -> None:
+    secret, key = random_scalar(), SigningKey.load(home.folder / "share.key")
+    with evaluators(name="2026q3", key=key, secret=secret) as panel:
+        both = [home.panel.epoch.to_json(), panel.epoch.to_json()]
+        (home.settings.tags / "epochs.json").write_bytes(orjson.dumps(both))
+        before = replace(home, secret=secret, epoch="2026q3", rows={})
+        before.ban(ALPHA, home.actor(ALPHA), MAIL)
+        found = screened(home, MAIL)
+        assert found.step is Step.CHALLENGE
+        assert found.evidence[0].epoch == "2026q3"
+        assert not home.panel.nodes[0].asked, "nobody listed anything in the new one yet"
+
+
+def test_taking_up_an_epoch_is_not_cut_by_a_sign_ups_deadline(home: Lab) -> None:
+    home.ban(ALPHA, home.actor(ALPHA), MAIL)
+    with Screener.from_config(home.config) as screener:
+        screener._deadline_s = 1e-9
+        assert not screener.screen([MAIL]).screened
+        screener._deadline_s = 30
+        assert screener.screen([MAIL]).step is Step.CHALLENGE
+    assert [len(q.elements) for q in home.panel.nodes[0].asked if q.proof] == [64]
