@@ -1,0 +1,133 @@
+"""Phone numbers: E.164 by libphonenumber, if one customer can hold the number.
+
+Read: ``+`` and ``00``, national forms in a given region, ``tel:``, ``(0)`` in the middle, digits
+of any script, letters of vanity numbers not. An extension is dropped: the number behind it is
+the same line. Refused: numbers outside the numbering plan, toll-free, premium, shared-cost,
+company-wide, pager and voicemail numbers, short and emergency numbers, numbers set aside for
+films and examples, one digit repeated or counting up.
+"""
+
+import re
+from typing import Final
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
+
+from stillwatch.domain.identifier import Identifier, Kind, NormalForm
+from stillwatch.sharing.identifiers.interface import Context, Outcome, Reason
+from stillwatch.sharing.identifiers.text import plain_digits
+
+_MAX: Final = 64
+"""Longest number with its extension; libphonenumber's own bound is 250."""
+_FEWEST: Final = 7
+"""National digits below which a number is a short code."""
+_ONE_HOLDER: Final = frozenset(
+    {
+        PhoneNumberType.FIXED_LINE,
+        PhoneNumberType.MOBILE,
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        PhoneNumberType.VOIP,
+        PhoneNumberType.PERSONAL_NUMBER,
+    }
+)
+_NANP_FICTION: Final = re.compile(r"\+1[2-9][0-9]{2}55501[0-9]{2}")
+_FICTION: Final = (
+    # Ofcom's numbers for drama
+    "+442079460", "+441134960", "+441144960", "+441154960", "+441164960", "+441174960",
+    "+441184960", "+441214960", "+441314960", "+441414960", "+441514960", "+441614960",
+    "+441914980", "+441632960", "+447700900", "+448081570", "+449098790", "+443069990",
+    "+442896496", "+442920180",
+    # Australia (ACMA)
+    "+6125550", "+6135550", "+6175550", "+6185550", "+61491570006", "+61491570156",
+    "+61491570157", "+61491570158", "+61491570159", "+61491570110", "+61491570313",
+    "+61491570737", "+61491571266", "+61491571491", "+61491571804", "+61491572549",
+    "+61491572665", "+61491572983", "+61491573770", "+61491573087", "+61491574118",
+    "+61491574632", "+61491575254", "+61491575789", "+61491576398", "+61491576801",
+    "+61491577426", "+61491577644", "+61491578957", "+61491578148", "+61491578888",
+    # Germany (Bundesnetzagentur)
+    "+4930231250", "+4930231251", "+4930231252", "+4930231253", "+4930231254",
+    "+496990009", "+494066969", "+492214710", "+498999998",
+    # France (ARCEP) and Ireland (ComReg)
+    "+3319900", "+33261910", "+33353010", "+33465710", "+33536490", "+33639980", "+353209110",
+    # Sweden (PTS)
+    "+46313900600", "+4640628042", "+468465004", "+46980319", "+46701740605",
+)  # fmt: skip
+"""Beginnings of numbers that regulators keep for films and examples."""
+
+
+def phone(text: str, context: Context) -> Outcome:
+    """The number in E.164."""
+    written = plain_digits(text)
+    if len(written) > _MAX:
+        return context.refused(Reason.TOO_LONG)
+    if written[:4].lower() == "tel:":
+        written = written[4:]
+    digits = [char for char in written if char.isdecimal()]
+    if not digits:
+        return context.refused(Reason.MALFORMED)
+    if len(set(digits)) == 1:
+        return context.refused(Reason.PLACEHOLDER)
+    found = _read(written, context.region)
+    if isinstance(found, Reason):
+        return context.refused(found)
+    number, kind = found
+    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    reason = _unusable(e164, str(number.national_number), kind, context.documentation)
+    return context.refused(reason) if reason else (Identifier(Kind.PHONE, NormalForm(e164)),)
+
+
+def _read(written: str, region: str | None) -> tuple[PhoneNumber, int] | Reason:
+    """The number and its type; the first reading that is in a numbering plan counts."""
+    known = region.upper() if region and region.upper() in phonenumbers.SUPPORTED_REGIONS else None
+    reason = Reason.NO_REGION
+    for reading in _readings(written):
+        if known is None and not reading.startswith("+"):
+            continue
+        try:
+            number = phonenumbers.parse(reading, known)
+        except NumberParseException as error:
+            reason = _why(error, reading)
+            continue
+        kind = phonenumbers.number_type(number)
+        if kind != PhoneNumberType.UNKNOWN:
+            return number, kind
+        short = len(str(number.national_number)) < _FEWEST
+        reason = Reason.SERVICE_NUMBER if short else Reason.INVALID_NUMBER
+    return reason
+
+
+def _readings(written: str) -> list[str]:
+    """The number as written, then as people mean it: ``(0)`` out, ``00`` for ``+``, Mexico's 1."""
+    bare = written.strip()
+    without = bare.replace("(0)", "", 1)
+    readings = [bare, without]
+    if without.startswith("00"):
+        readings.append("+" + without[2:])
+    elif without.startswith(("(00", "(+")):
+        readings.append("+" + without.lstrip("(0+"))
+    readings += ["+52" + one[3:].lstrip(" -")[1:] for one in readings if _old_mexican(one)]
+    return list(dict.fromkeys(readings))
+
+
+def _old_mexican(reading: str) -> bool:
+    """``+52 1 ...``: the 1 of mobile numbers that went in 2019 and lives on in address books."""
+    return reading.startswith("+52") and reading[3:].lstrip(" -").startswith("1")
+
+
+def _why(error: NumberParseException, reading: str) -> Reason:
+    if error.error_type == NumberParseException.TOO_LONG:
+        return Reason.INVALID_NUMBER
+    digits = sum(char.isdecimal() for char in reading)
+    if error.error_type == NumberParseException.NOT_A_NUMBER and digits >= _FEWEST:
+        return Reason.MALFORMED
+    return Reason.SERVICE_NUMBER if 2 < digits < _FEWEST else Reason.INVALID_NUMBER
+
+
+def _unusable(e164: str, national: str, kind: int, documentation: bool) -> Reason | None:
+    if len(set(national)) == 1 or national in "012345678901234" or national in "98765432109876":
+        return Reason.PLACEHOLDER
+    if kind not in _ONE_HOLDER:
+        return Reason.SERVICE_NUMBER
+    if not documentation and (_NANP_FICTION.fullmatch(e164) or e164.startswith(_FICTION)):
+        return Reason.DOCUMENTATION
+    return None
