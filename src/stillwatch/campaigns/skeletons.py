@@ -50,7 +50,7 @@ class Marks:
     bands: tuple[bytes, ...] = ()
     """16 bytes each, salted by the number of the band: equal bands are equal bytes."""
     prompts: tuple[bytes, ...] = ()
-    """Digests of long prompts, 8 bytes each, the smallest first."""
+    """Hashes of long prompts, 8 bytes each, the smallest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,12 @@ def bands_of(shingles: Shingles) -> tuple[bytes, ...]:
 
 
 def rare_prompts(profiles: Profiles, rows: Ints) -> tuple[bytes, ...]:
-    """Digests of the long prompts of some accounts with the smallest hashes, at most ``PROMPTS``.
+    """Hashes of the long prompts of some accounts with the smallest hashes, at most ``PROMPTS``.
 
     A profile keeps the smallest of each account, so these are the smallest of all they sent.
     """
     kept = np.unique(profiles["prompts_key"][rows])[: PROMPTS + 1]
-    return _digests(kept[kept != EMPTY][:PROMPTS])
+    return _bytes(kept[kept != EMPTY][:PROMPTS])
 
 
 def marks_of(
@@ -215,8 +215,8 @@ def _common_prompts(
     sent = profiles["prompts_key"][others].ravel()
     at = np.minimum(np.searchsorted(keys, sent), keys.size - 1)
     counts = np.bincount(at[keys[at] == sent], minlength=keys.size)
-    return set(_digests(keys[counts > _ASKED]))
+    return set(_bytes(keys[counts > _ASKED]))
 
 
-def _digests(hashes: Hashes) -> tuple[bytes, ...]:
+def _bytes(hashes: Hashes) -> tuple[bytes, ...]:
     return tuple(int(value).to_bytes(8, "big") for value in hashes.tolist())

@@ -50,7 +50,7 @@ def joint_p(own: Part, others: Sequence[Part]) -> float:
     parts = [own, *others]
     accounts = np.array([part.accounts for part in parts], dtype=np.float64)
     index = -stdtrit(FREEDOM, np.array([part.p_value for part in parts]))
-    index[1:] = np.minimum(index[1:], _STRONGEST)
+    index[1:] = np.clip(index[1:], 0.0, _STRONGEST)
     strength = index * (accounts + FEW) / accounts
     whole = float(accounts.sum())
     return float(stdtr(FREEDOM, -float(strength.mean()) * whole / (whole + FEW)))

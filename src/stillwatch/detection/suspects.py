@@ -97,7 +97,7 @@ def _standing(members: Sequence[Ints], accounts: int) -> list[bool]:
     taken = np.zeros(accounts, dtype=np.bool_)
     stands = []
     for rows in members:
-        stands.append(bool(rows.size) and (~taken[rows]).mean() >= _APART)
+        stands.append(bool(rows.size) and bool((~taken[rows]).mean() >= _APART))
         if stands[-1]:
             taken[rows] = True
     return stands

@@ -76,9 +76,9 @@ def from_detection(
             left.append(f"{name}: p-value {p:.2g}, above {settings.most_p:g}")
             continue
         rule = rules.get(str(found["innocent"]).split(" (AML", 1)[0].split(". ", 1)[0])
-        tags = [_tag(secret, account) for account in found["accounts"]]
-        known = _recognised(connection, tags)
-        terms = _terms("campaign", settings, connection, known)
+        tags = [account_tag(secret, account) for account in found["accounts"]]
+        known = recognised(connection, tags)
+        terms = terms_of("campaign", settings, connection, known)
         claim = _campaign(found, terms, rule, fdr)
         outbox.trace(connection, stix_id(claim), tags)
         made.append(_draft(claim, f"{name} of {result}", _staying(found)))
@@ -150,7 +150,8 @@ def fresh_terms(kind: str, settings: Settings, at: datetime | None = None) -> Te
     )
 
 
-def _terms(kind: str, settings: Settings, connection: Connection, known: ClaimId | None) -> Terms:
+def terms_of(kind: str, settings: Settings, connection: Connection, known: ClaimId | None) -> Terms:
+    """The terms of a new claim, or of the next version of the ``known`` one."""
     terms = fresh_terms(kind, settings)
     if known is None:
         return terms
@@ -224,7 +225,7 @@ def _staying(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _recognised(connection: Connection, tags: Sequence[bytes]) -> ClaimId | None:
+def recognised(connection: Connection, tags: Sequence[bytes]) -> ClaimId | None:
     """The claim that is about the same accounts, if there is one."""
     seen = outbox.traced(connection, tags)
     best = max(seen, key=lambda stix: (seen[stix], stix), default=None)
@@ -233,7 +234,8 @@ def _recognised(connection: Connection, tags: Sequence[bytes]) -> ClaimId | None
     return claim_id(StixId(best))
 
 
-def _tag(secret: bytes, account: str) -> bytes:
+def account_tag(secret: bytes, account: str) -> bytes:
+    """What stands for an account in this house's own list of what was claimed."""
     return hmac.digest(secret, account.encode(), hashlib.sha256)[:16]
 
 

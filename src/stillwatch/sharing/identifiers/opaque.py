@@ -29,8 +29,8 @@ _SHORTEST, _LONGEST = 8, 128
 _DISTINCT: Final = 4
 """An id with fewer different characters was filled in, not made."""
 _RESELLER: Final = range(3, 65)
-BAND_HEX: Final = 16
-"""Length of a skeleton band: 64 bits."""
+BAND_HEX: Final = 32
+"""Length of a skeleton band: 128 bits."""
 PROMPT_HEX: Final = 64
 """Length of a prompt's digest: SHA-256."""
 
@@ -135,7 +135,7 @@ def band(text: str, context: Context) -> Outcome:
 
 
 def prompt(text: str, context: Context) -> Outcome:
-    """The SHA-256 of a prompt, hex."""
+    """The SHA-256 of a prompt's hash (``campaigns.skeletons``), hex."""
     return _digest(text, context, Kind.PROMPT, PROMPT_HEX)
 
 
