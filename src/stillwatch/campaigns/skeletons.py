@@ -4,9 +4,11 @@ A job that is spread over several providers keeps its scaffold, and often its pr
 values that are equal wherever the same was seen: wording alone decides them, no seed, no figure of
 a lab and no other account.
 
-    skeleton     shingles that at least ``OFTEN`` of a group's different scaffolded prompts hold
+    skeleton     shingles that a share of a group's different scaffolded prompts hold
     band         128 bits of eight MinHash minima of a skeleton (Broder 1997): skeletons of Jaccard
                  likeness J have a band in common with chance J^8 (Leskovec et al. 2014, ch. 3)
+    SHARES       a shingle whose share is near the one that is asked for is in the skeleton here and
+                 not there, so there is a wide skeleton and a firm one, each with bands of its own
     rare prompts the smallest hashes among a group's long prompts, so that samples of labs coincide
 
 The guards alone look at other accounts. A band whose eight shingles many unsuspected accounts hold
@@ -32,8 +34,8 @@ Shingles = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
 
 BANDS, ROWS = 16, 8
-OFTEN = 0.3
-"""Share of a group's prompts from which a shingle belongs to its skeleton."""
+SHARES = (0.3, 0.5)
+"""Share of a group's prompts from which a shingle belongs to its wide and to its firm skeleton."""
 FEWEST = 4
 """Shingles of a skeleton; fewer are a turn of everyday language."""
 PROMPTS = 64
@@ -67,30 +69,42 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class _Sketch:
-    """A skeleton's minima."""
+    """Bands, and what decided them."""
 
     bands: tuple[bytes, ...]
     shingles: Shingles
-    """Shingles that gave the minima, shape (BANDS, ROWS)."""
+    """Shingles that gave the minima of each band, shape (len(bands), ROWS)."""
 
 
-def skeleton(profiles: Profiles, streams: Streams, group: Ints) -> Shingles:
-    """The skeleton of a group of streams, ascending: each different prompt counts once."""
+def skeletons(profiles: Profiles, streams: Streams, group: Ints) -> tuple[Shingles, ...]:
+    """The skeletons of a group of streams, the widest first."""
     row, slot = streams.events(group)
-    _, first = np.unique(profiles["sample_prompt"][row, slot], return_index=True)
-    held = profiles["sample_shingles"][row[first], slot[first]]
+    return skeletons_of(
+        profiles["sample_prompt"][row, slot], profiles["sample_shingles"][row, slot]
+    )
+
+
+def skeletons_of(
+    prompts: npt.NDArray[np.unsignedinteger], sketches: Shingles
+) -> tuple[Shingles, ...]:
+    """The skeletons of some requests: ``prompts`` are hashes (n,), ``sketches`` shingles (n, SKETCH).
+
+    Each different prompt counts once; shingles ascend.
+    """
+    _, first = np.unique(prompts, return_index=True)
+    held = sketches[first]
     shingles, counts = np.unique(held[held != NO_SHINGLE], return_counts=True)
-    return np.asarray(shingles[counts >= max(2.0, OFTEN * first.size)])
+    return tuple(shingles[counts >= max(2.0, share * first.size)] for share in SHARES)
 
 
-def bands_of(shingles: Shingles) -> tuple[bytes, ...]:
-    """Bands of a skeleton, BANDS of 16 bytes; none for a skeleton of fewer than ``FEWEST``.
+def bands_of(parts: Sequence[Shingles]) -> tuple[bytes, ...]:
+    """Bands of skeletons, BANDS of 16 bytes for each that has ``FEWEST`` shingles.
 
-    >>> once, again = np.arange(20, dtype=np.uint32), np.arange(20, dtype=np.uint32)[::-1]
-    >>> len(set(bands_of(once))), bands_of(once) == bands_of(again), bands_of(once[:3])
+    >>> once = np.arange(20, dtype=np.uint32)
+    >>> len(set(bands_of([once]))), bands_of([once]) == bands_of([once[::-1]]), bands_of([once[:3]])
     (16, True, ())
     """
-    return _sketch(shingles).bands
+    return _sketch(parts).bands
 
 
 def rare_prompts(profiles: Profiles, rows: Ints) -> tuple[bytes, ...]:
@@ -109,7 +123,7 @@ def marks_of(
     rows = [np.unique(streams.owner[group]) for group in groups]
     others = np.ones(profiles.size, dtype=np.bool_)
     others[np.concatenate([np.empty(0, np.int64), *rows])] = False
-    sketches = [_sketch(skeleton(profiles, streams, group)) for group in groups]
+    sketches = [_sketch(skeletons(profiles, streams, group)) for group in groups]
     common = _common_bands(profiles, others, sketches, [part.size for part in rows])
     asked = [rare_prompts(profiles, part) for part in rows]
     known = _common_prompts(profiles, others, asked)
@@ -128,18 +142,22 @@ def marks_of(
     return told, left
 
 
-def _sketch(shingles: Shingles) -> _Sketch:
-    distinct = np.unique(shingles)
-    if distinct.size < FEWEST:
-        return _Sketch((), np.empty((0, ROWS), np.uint32))
-    least, places = _minima(distinct)
-    bands = tuple(
-        hashlib.blake2b(
-            row.tobytes(), digest_size=16, salt=bytes([number]), person=b"band"
-        ).digest()
-        for number, row in enumerate(least.astype("<u8").reshape(BANDS, ROWS))
-    )
-    return _Sketch(bands, distinct[places].reshape(BANDS, ROWS))
+def _sketch(parts: Sequence[Shingles]) -> _Sketch:
+    bands, shingles = list[bytes](), [np.empty((0, ROWS), np.uint32)]
+    for which, part in enumerate(parts):
+        distinct = np.unique(part)
+        if distinct.size < FEWEST:
+            continue
+        least, places = _minima(distinct)
+        for number, row in enumerate(least.astype("<u8").reshape(BANDS, ROWS)):
+            salt = bytes([which * BANDS + number])
+            bands.append(_hashed(row.tobytes(), salt))
+        shingles.append(distinct[places].reshape(BANDS, ROWS))
+    return _Sketch(tuple(bands), np.concatenate(shingles))
+
+
+def _hashed(minima: bytes, salt: bytes) -> bytes:
+    return hashlib.blake2b(minima, digest_size=16, salt=salt, person=b"band").digest()
 
 
 @njit(nogil=True, cache=True)

@@ -116,7 +116,7 @@ def join(
     ``tested`` groups were looked at here, ``least`` accounts make a campaign, over all labs. Of
     overlapping groups only the strongest is told.
     """
-    elsewhere = [_one_a_lab(candidate.elsewhere) for candidate in candidates]
+    elsewhere = [one_a_lab(candidate.elsewhere) for candidate in candidates]
     p_values = np.array(
         [_tested_p(c, parts, least) for c, parts in zip(candidates, elsewhere, strict=True)]
     )
@@ -160,7 +160,7 @@ def _covered(accounts: frozenset[str], others: set[str], ours: bool) -> bool:
     return ours and len(accounts & others) > (1 - _APART) * len(accounts)
 
 
-def _one_a_lab(found: Sequence[Elsewhere]) -> tuple[Elsewhere, ...]:
+def one_a_lab(found: Sequence[Elsewhere]) -> tuple[Elsewhere, ...]:
     """The most alike group of each lab that is the same; never chosen by its p-value."""
     best: dict[str, Elsewhere] = {}
     for one in found:
