@@ -30,6 +30,8 @@ _RENDERED = {
     "`published`, `object_refs` (ATLAS techniques)",
     "opinion": "`explanation`, `labels`, `opinion`, `object_refs`",
     "sighting": "`description`, `labels`, `sighting_of_ref`, `first_seen`, `last_seen`",
+    "tags": "`name`, `description`, `labels`, `indicator_types`, `pattern` (`sha256:` and the "
+    "digest of the pack), `pattern_type` (`stillwatch-tags`), `valid_from`, `valid_until`",
 }
 
 

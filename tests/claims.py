@@ -18,6 +18,7 @@ from stillwatch.domain.claim import (
     SightingClaim,
     StixId,
     TacticClaim,
+    TagsClaim,
     Technique,
     Terms,
     Tlp,
@@ -36,6 +37,7 @@ BASES = {
     "doj-ftc-2014": ("US",),
 }
 POLICY = shipped()
+EPOCHS = ("2026-q4", "2027-q1", "e1", "pilot")
 RULE = """\
 title: Reasoning traces asked for in bulk
 status: test
@@ -143,6 +145,7 @@ def examples() -> dict[str, Claim]:
             date(2026, 10, 9),
             date(2026, 11, 1),
         ),
+        "tags": TagsClaim(t["tags"], "2026-q4", "5" * 64, "c0" * 32, 512, 3, snapshot=False),
     }
 
 
@@ -234,6 +237,12 @@ def any_claim(draw: st.DrawFn, kind: str | None = None) -> Claim:
         reasons = ["own-evidence", "no-evidence-here", "innocent-explanation", "duplicate"]
         return OpinionClaim(
             t, reference(about), draw(st.sampled_from(words)), draw(st.sampled_from(reasons))
+        )
+    if chosen == "tags":
+        serial, rows = draw(st.integers(1, 1_000_000)), draw(st.integers(1, 400)) * 256
+        key, pack = (draw(st.binary(min_size=32, max_size=32)).hex() for _ in range(2))
+        return TagsClaim(
+            t, draw(st.sampled_from(EPOCHS)), key, pack, rows, serial, draw(st.booleans())
         )
     about = draw(st.sampled_from(["campaign", "actor", "infrastructure", "tactic", "rule"]))
     return SightingClaim(t, reference(about), draw(_SPANS), first, last)

@@ -7,8 +7,7 @@ Source: draft-irtf-cfrg-xchacha-03; libsodium's ``crypto_aead_xchacha20poly1305_
 
 from typing import Final
 
-import pysodium
-
+from stillwatch.crypto.sodium import pysodium
 from stillwatch.errors import NotTrusted
 
 KEY_BYTES: Final = 32

@@ -208,6 +208,25 @@ class SightingClaim:
     last_seen: date
 
 
+@dataclass(frozen=True, slots=True)
+class TagsClaim:
+    """A pack of tags by which other labs recognise actors (ADR 0017)."""
+
+    terms: Terms
+    epoch: str
+    """Name of the key epoch under which the tags were made."""
+    epoch_key: str
+    """SHA-256 of the epoch's public key, in hex."""
+    pack: str
+    """SHA-256 of the pack, in hex: how it is asked for."""
+    rows: int
+    """Rows of the pack, dummies included: a multiple of 256."""
+    serial: int
+    """1, 2, 3 ... of the publisher in the epoch; a gap is a pack that was withheld."""
+    snapshot: bool
+    """Replaces the packs of the publisher in this epoch with smaller serials."""
+
+
 Claim: TypeAlias = (
     CampaignClaim
     | ActorClaim
@@ -217,4 +236,5 @@ Claim: TypeAlias = (
     | VerdictClaim
     | OpinionClaim
     | SightingClaim
+    | TagsClaim
 )

@@ -22,7 +22,7 @@ from stillwatch.crypto.merkle import Frontier, leaf_hash
 from stillwatch.errors import ConfigError, StoredDataError
 from stillwatch.hub import audit, migrations
 from stillwatch.hub.database import Database, connect
-from stillwatch.hub.schema import leaves, metadata, objects
+from stillwatch.hub.schema import leaves, metadata, objects, packs
 from stillwatch.hub.transparency.log import head
 
 _ROWS: Final = 2000
@@ -165,7 +165,8 @@ def _copy_tables(source: Connection, into: Connection) -> None:
     for table in metadata.sorted_tables:
         keys = list(table.primary_key.columns)
         statement = select(table).order_by(*keys)
-        result = source.execution_options(yield_per=_ROWS).execute(statement)
+        at_once = 1 if table is packs else _ROWS  # a pack has up to 32 MB
+        result = source.execution_options(yield_per=at_once).execute(statement)
         for rows in result.mappings().partitions():
             into.execute(table.insert(), [dict(row) for row in rows])
         if into.dialect.name == "postgresql":

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from stillwatch.crypto.jws import signer as signer_of
 from stillwatch.crypto.jws import verify_detached
 from stillwatch.crypto.records import claim_record
-from stillwatch.domain.claim import Claim, RuleClaim
+from stillwatch.domain.claim import Claim, RuleClaim, TagsClaim
 from stillwatch.errors import InputError, NotTrusted
 from stillwatch.hub import governance, keys
 from stillwatch.hub.envelope import Item
@@ -30,6 +30,7 @@ from stillwatch.intel.marking import tlp
 from stillwatch.intel.policy import Directory, Refusal, check_claim
 from stillwatch.intel.sigma import parse_rule
 from stillwatch.intel.signed import signature, signing_input
+from stillwatch.intel.stix import from_stix
 
 _TOLD: Final = 5
 """Refusals that a failure's message names."""
@@ -44,6 +45,8 @@ class Sound:
     said: Said
     voice: tuple[str, str]
     """Identity and key id that signed."""
+    tags: TagsClaim | None = None
+    """The claim itself, if it names a pack."""
 
 
 class Sent(Protocol):
@@ -160,7 +163,8 @@ def _examine(item: Item, voices: Voices, directory: Directory, now: int) -> Soun
         verify_detached(signed, signing_input(obj), public)
     except (NotTrusted, InputError) as error:
         return f"signature: {error}"
-    return Sound(said, (str(identity), kid))
+    claim = from_stix(obj)
+    return Sound(said, (str(identity), kid), claim if isinstance(claim, TagsClaim) else None)
 
 
 def _unreadable(claim: Claim) -> Iterable[Refusal]:

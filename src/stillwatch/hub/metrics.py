@@ -24,7 +24,7 @@ from sqlalchemy import Connection, func, select
 
 from stillwatch.hub.clock import now
 from stillwatch.hub.database import Database
-from stillwatch.hub.schema import appeals, checkpoints, cosignatures, members, objects
+from stillwatch.hub.schema import appeals, checkpoints, cosignatures, members, objects, packs
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -133,6 +133,10 @@ class _Stored(Collector):
                 "members_active": (
                     "Members that take part.",
                     _rows(connection, select(members.c.id).where(members.c.state == "active")),
+                ),
+                "pack_rows": (
+                    "Rows of the packs of tags, 312 bytes each.",
+                    connection.scalar(select(func.coalesce(func.sum(packs.c.rows), 0))) or 0,
                 ),
                 "appeals_open": (
                     "Appeals that wait for an answer.",

@@ -2,7 +2,7 @@
 
 Rules: instants are microseconds since 1970 in UTC, as integers (exact and ordered on both
 databases); ids are the texts that travel. Nothing here is ever deleted but objects of open
-collections, statuses past their time and revoked tokens' digests.
+collections, statuses past their time, revoked tokens' digests, and packs that no live claim names.
 """
 
 from sqlalchemy import (
@@ -258,6 +258,28 @@ overrides = Table(
     Column("member", ForeignKey("members.id"), primary_key=True),
     Column("name", Text, primary_key=True),  # tier, or a quota
     Column("value", Text, nullable=False),
+)
+
+packs = Table(
+    "packs",
+    metadata,
+    Column("sha256", Text, primary_key=True),  # hex
+    Column("member", ForeignKey("members.id"), nullable=False, index=True),  # who posted it
+    Column("rows", Integer, nullable=False),
+    Column("posted", BigInteger, nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("identity", Text, primary_key=True),  # publisher
+    Column("epoch", Text, primary_key=True),
+    Column("serial", Integer, primary_key=True, autoincrement=False),
+    Column("collection", ForeignKey("collections.id"), nullable=False),
+    Column("stix_id", Text, nullable=False),  # the claim; all its versions name the same pack
+    Column("pack", Text, nullable=False, unique=True),  # SHA-256; may have been dropped since
+    UniqueConstraint("collection", "stix_id"),
 )
 
 meta = Table(

@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, delete, insert, select, update
 
-from stillwatch.hub import audience, claims
+from stillwatch.hub import audience, claims, packs
 from stillwatch.hub.auth import Caller, Collection
 from stillwatch.hub.claims import Sound
 from stillwatch.hub.clock import instant
@@ -127,7 +127,8 @@ class _Batch:
             if same(there["body"], item.body):
                 return there["stated"], None
             return there["stated"], "another content of this id and version was stored before"
-        if (problem := barred or self._out_of_turn(post, place, item)) is not None:
+        problem = barred or self._out_of_turn(post, place, item) or self._unpacked(post, place)
+        if problem is not None:
             return item.stated or instant(self._now), problem
         return self._add(post, item), None
 
@@ -171,6 +172,13 @@ class _Batch:
         if self._collection.policy != "claims":
             return None
         return claims.out_of_turn(self._known.get(item.id, ()), item, post.sound[place])
+
+    def _unpacked(self, post: Post, place: int) -> str | None:
+        """Say why a claim may not name its pack; it is the last thing that is asked."""
+        claim = post.sound[place].tags if place in post.sound else None
+        if claim is None:
+            return None
+        return packs.name(self._connection, post.member, self._collection.id, claim)
 
     def _add(self, post: Post, item: Item) -> str:
         self._clock = max(self._now, self._clock + 1)

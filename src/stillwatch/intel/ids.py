@@ -6,7 +6,7 @@ copied exactly. Everything that compares ids compares them in lower case.
 
 import uuid
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from stillwatch.domain.claim import Claim, ClaimId, StixId, Tlp
 
@@ -44,14 +44,24 @@ TYPES: Final[Mapping[str, str]] = {
     "verdict": "report",
     "opinion": "opinion",
     "sighting": "sighting",
+    "tags": "indicator",
 }
-"""Kind of claim to STIX type; one to one."""
-KINDS: Final[Mapping[str, str]] = {stix: kind for kind, stix in TYPES.items()}
+"""Kind of claim to STIX type."""
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    stix: tuple(kind for kind, of in TYPES.items() if of == stix) for stix in TYPES.values()
+}
+"""STIX type to the kinds of claim that travel in it; the extension says which it is."""
 
 
 def kind_of(claim: Claim) -> str:
     """Kind of a claim, e.g. ``campaign`` for a ``CampaignClaim``."""
     return type(claim).__name__.removesuffix("Claim").lower()
+
+
+def stated_kind(stix: str, extension: Mapping[str, Any]) -> str | None:
+    """Kind that our extension of an object of this type states; None if it is none of the type's."""
+    kind = extension.get("kind")
+    return kind if isinstance(kind, str) and kind in KINDS.get(stix, ()) else None
 
 
 def stix_id(claim: Claim) -> StixId:

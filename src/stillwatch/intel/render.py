@@ -18,6 +18,7 @@ from stillwatch.domain.claim import (
     SightingClaim,
     Span,
     TacticClaim,
+    TagsClaim,
     VerdictClaim,
 )
 from stillwatch.intel.atlas import VERDICT_TECHNIQUES, attack_patterns, references
@@ -172,6 +173,23 @@ def _sighting(claim: SightingClaim) -> dict[str, Any]:
     }
 
 
+def _tags(claim: TagsClaim) -> dict[str, Any]:
+    replaces = " It replaces the packs before it." if claim.snapshot else ""
+    return {
+        "name": f"Tags {claim.serial} of epoch {claim.epoch}",
+        "description": (
+            f"Pack {claim.serial} of tags under key epoch {claim.epoch}: {claim.rows:,} rows, "
+            f"dummies included. Only who holds the same identifier can read a row.{replaces}"
+        ),
+        "labels": [LABEL],
+        "indicator_types": ["malicious-activity"],
+        "pattern": f"sha256:{claim.pack}",
+        "pattern_type": "stillwatch-tags",
+        "valid_from": format_time(to_micros(claim.terms.valid_from), 0),
+        "valid_until": format_time(to_micros(claim.terms.valid_until), 0),
+    }
+
+
 _RENDERERS: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
     CampaignClaim: _campaign,
     ActorClaim: _actor,
@@ -181,6 +199,7 @@ _RENDERERS: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
     VerdictClaim: _verdict,
     OpinionClaim: _opinion,
     SightingClaim: _sighting,
+    TagsClaim: _tags,
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import jsonschema
 
-from stillwatch.intel.ids import CLAIM, KINDS
+from stillwatch.intel.ids import CLAIM, KINDS, stated_kind
 from stillwatch.intel.policy.load import Field, shipped
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -54,10 +54,13 @@ def text(kind: str) -> str:
 
 def problem(obj: dict[str, Any]) -> str | None:
     """First thing in a claim's extension that its shipped schema forbids, by path, or None."""
-    kind = KINDS.get(obj["type"])
-    if kind is None:
+    kinds = KINDS.get(obj["type"])
+    if kinds is None:
         return "type is none in which claims travel"
-    error = jsonschema.exceptions.best_match(_validator(kind).iter_errors(obj["extensions"][CLAIM]))
+    extension = obj["extensions"][CLAIM]
+    stated = stated_kind(obj["type"], extension) if isinstance(extension, dict) else None
+    kind = stated or kinds[0]  # what states none of them breaks whichever schema is asked
+    error = jsonschema.exceptions.best_match(_validator(kind).iter_errors(extension))
     if error is None:
         return None
     where = ".".join(map(str, error.absolute_path))

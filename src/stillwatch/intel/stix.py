@@ -21,12 +21,22 @@ from stillwatch.domain.claim import (
     SightingClaim,
     StixId,
     TacticClaim,
+    TagsClaim,
     Terms,
     VerdictClaim,
 )
 from stillwatch.errors import InputError
 from stillwatch.intel.codec import Record
-from stillwatch.intel.ids import CLAIM, KINDS, MARKINGS, TYPES, claim_id, kind_of, stix_id
+from stillwatch.intel.ids import (
+    CLAIM,
+    KINDS,
+    MARKINGS,
+    TYPES,
+    claim_id,
+    kind_of,
+    stated_kind,
+    stix_id,
+)
 from stillwatch.intel.marking import tlp
 from stillwatch.intel.objects import check, format_time, from_micros, parse_time, to_micros
 from stillwatch.intel.render import native
@@ -45,6 +55,7 @@ CLASSES: Final[Mapping[str, type]] = {
     "verdict": VerdictClaim,
     "opinion": OpinionClaim,
     "sighting": SightingClaim,
+    "tags": TagsClaim,
 }
 FIELDS: Final[Mapping[str, Record]] = {
     kind: Record(cls, without=frozenset({"terms", "rule"})) for kind, cls in CLASSES.items()
@@ -109,11 +120,13 @@ def _extension(obj: dict[str, Any]) -> tuple[str, dict[str, Any]]:
             hint=f"claims carry extensions.{CLAIM}; see docs/reference/stix.md",
         )
     extension = obj["extensions"][CLAIM]
-    kind = KINDS.get(obj["type"])
-    if kind is None:
+    kinds = KINDS.get(obj["type"])
+    if kinds is None:
         raise InputError("no claim: type is none in which claims travel")
-    if not isinstance(extension, dict) or extension.get("kind") != kind:
-        raise InputError(f"no claim: extensions.{CLAIM}.kind must be {kind} for this type")
+    kind = stated_kind(obj["type"], extension) if isinstance(extension, dict) else None
+    if kind is None:
+        told = " or ".join(kinds)
+        raise InputError(f"no claim: extensions.{CLAIM}.kind must be {told} for this type")
     return kind, extension
 
 

@@ -23,7 +23,7 @@ from urllib.parse import quote
 import orjson
 
 from stillwatch.errors import EmptyInput, InputError, PeerError
-from stillwatch.intel.ids import KINDS
+from stillwatch.intel.ids import CLAIM, stated_kind
 from stillwatch.intel.objects import check, format_time, parse_time, version_of
 from stillwatch.intel.stix import is_claim
 from stillwatch.sharing.fetch import BOUNDS, Answer, Bounds, Fetcher, shown
@@ -201,10 +201,17 @@ def _received(obj: dict[str, Any], source: str, collection: str) -> Received:
         modified="" if version is None else format_time(version, 6),
         index=UNLOGGED,
         publisher=_identity(obj.get("created_by_ref")),
-        kind=KINDS[obj["type"]] if is_claim(obj) and obj["type"] in KINDS else obj["type"],
+        kind=_kind(obj),
         signed=False,
         body=obj,
     )
+
+
+def _kind(obj: dict[str, Any]) -> str:
+    """Kind of claim, or the type of what is none."""
+    extension = obj["extensions"][CLAIM] if is_claim(obj) else None
+    stated = stated_kind(obj["type"], extension) if isinstance(extension, dict) else None
+    return stated or str(obj["type"])
 
 
 def _identity(said: Any) -> str:

@@ -30,6 +30,14 @@ _HINTS: Final = {
 }
 
 
+class Answered(PeerError):
+    """A server answered, and not with success."""
+
+    def __init__(self, message: str, *, hint: str, status: int) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What a server may cost us."""
@@ -113,9 +121,10 @@ class Fetcher:
                 f"{shown(url)} did not answer: {shown(reason)}", hint="try again later"
             ) from error
         if answer.status_code not in _FINE:
-            raise PeerError(
+            raise Answered(
                 f"{shown(url)} answered {answer.status_code}{_title(body)}",
                 hint=_HINTS.get(answer.status_code, "try again later"),
+                status=answer.status_code,
             )
         return Answer(body, {k.lower(): v for k, v in answer.headers.items()})
 

@@ -11,12 +11,13 @@ import orjson
 
 from stillwatch.crypto.tiles import Tile
 from stillwatch.errors import PeerError
-from stillwatch.sharing.fetch import BOUNDS, Bounds, Fetcher, shown
+from stillwatch.sharing.fetch import BOUNDS, Answered, Bounds, Fetcher, shown
 from stillwatch.sharing.known import Audience
 
 TAXII: Final = "application/taxii+json;version=2.1"
 _ANY: Final = "*/*"
 _JSON: Final = "application/json"
+_BYTES: Final = "application/octet-stream"
 _ANSWERED: Final = "stillwatch-answered"
 _MOST_INDEXES: Final = 1000
 _MOST_PAGES: Final = 10_000
@@ -105,6 +106,22 @@ class Hub:
                 raise PeerError(f"{shown(url)} says that there is more, but no way to it")
             since = {"since": onward}
         raise PeerError(f"{shown(url)} has more than {_MOST_PAGES:,} pages")
+
+    def post_pack(self, content: bytes) -> str:
+        """Send a pack of tags; the SHA-256 under which the hub keeps it."""
+        url = f"{self.url}v1/packs"
+        answer = self._fetch.ask("POST", url, _JSON, content=content, kind=_BYTES)
+        return str(self._object(answer.body, url).get("sha256"))
+
+    def pack(self, sha256: str) -> bytes | None:
+        """A pack of tags, unverified; None if there is none, or none for us."""
+        try:
+            body: bytes = self._fetch.ask("GET", f"{self.url}v1/packs/{sha256}", _BYTES).body
+        except Answered as error:
+            if error.status == 404:
+                return None
+            raise
+        return body
 
     def me(self) -> dict[str, Any]:
         """Who we are to the hub: tier, quotas, identities."""

@@ -23,6 +23,7 @@ from stillwatch.sharing.known import Witnesses
 
 KINDS: Final = (
     "campaign", "actor", "infrastructure", "tactic", "rule", "verdict", "opinion", "sighting",
+    "tags",
 )  # fmt: skip
 _MOST_TOKEN: Final = 4096
 _DAYS: Final = {"campaign": 90, "infrastructure": 60, "rule": 90, "opinion": 180, "sighting": 60}
@@ -101,6 +102,11 @@ class Settings:
     def token(self) -> str:
         """Our token. Raises ``ConfigError`` for a file that others may read."""
         return read_secret(self.token_file)
+
+    @property
+    def packs(self) -> Path:
+        """Folder of the packs that were fetched and of the set of tags over them."""
+        return self.path.parent / "packs"
 
     def life(self, kind: str) -> int:
         """Days for which a claim of a kind holds."""

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from stillwatch.errors import ConfigError, StoredDataError
-from stillwatch.store.schema import VERSION, metadata, settings
+from stillwatch.store.schema import GROWN, VERSION, metadata, settings
 
 
 class Store:
@@ -74,6 +74,10 @@ def _settled(connection: Connection) -> bytes:
     if not kept:
         kept = {"version": VERSION, "secret": secrets.token_hex(32)}
         connection.execute(insert(settings), [{"name": n, "value": v} for n, v in kept.items()])
+    if kept["version"] in GROWN:
+        its = settings.c.name == "version"
+        connection.execute(update(settings).where(its).values(value=VERSION))
+        kept["version"] = VERSION
     if kept["version"] != VERSION:
         raise StoredDataError(
             f"the store is of version {kept['version']}, not {VERSION}",

@@ -2,6 +2,7 @@
 
 Rules: instants are ISO 8601 in UTC; objects are kept as the bytes that were signed or received.
 Account ids never stand here: a campaign is recognised by keyed hashes of its members.
+Identifiers stand in ``identifiers`` alone: those of caught actors, as long as their claim holds.
 """
 
 from sqlalchemy import (
@@ -13,8 +14,10 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever a table changes; a store of another version is refused."""
+GROWN = frozenset({"1"})
+"""Versions since which tables were only added: such a store is brought up when it is opened."""
 
 metadata = MetaData()
 
@@ -131,4 +134,43 @@ refusals = Table(
     Column("stix_id", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("claim", Text, primary_key=True),  # actor or campaign claim of ours
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),  # normal form: never leaves
+    Column("first_seen", Text, nullable=False),  # day
+    Column("last_seen", Text, nullable=False),
+    Column("confidence", Integer, nullable=False),
+    Column("tactic", Text, nullable=False),
+)
+
+tagged = Table(
+    "tagged",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("epoch", Text, nullable=False, index=True),
+    Column("claim", Text, nullable=False),  # empty for a dummy
+    Column("mark", LargeBinary, nullable=False),  # keyed hash of kind and value; empty for a dummy
+    Column("record", LargeBinary, nullable=False),  # SHA-256 of what was sealed
+    Column("row", LargeBinary, nullable=False),  # as it stands in packs
+    Column("pack", Text, nullable=False, index=True),  # SHA-256 of the first it went into
+)
+
+own_packs = Table(
+    "own_packs",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("epoch", Text, nullable=False),
+    Column("serial", Integer, nullable=False),
+    Column("snapshot", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("stix_id", Text, nullable=False),  # the tags claim
+    Column("body", LargeBinary, nullable=False),  # signed, as it leaves
+    Column("content", LargeBinary, nullable=False),  # empty once the hub has it
+    Column("state", Text, nullable=False),  # made, stored, failed
+    Column("answer", Text, nullable=False),
 )

@@ -15,6 +15,7 @@ from stillwatch.hub.fsck.notes import (
     read_key,
     split,
 )
+from stillwatch.hub.fsck.packs import check_packs
 from stillwatch.hub.fsck.proofs import record_of, tag_of
 from stillwatch.hub.fsck.report import Progress, Report
 from stillwatch.hub.fsck.source import BATCH, Database, name_of, opened
@@ -72,6 +73,7 @@ class _Check:
         self._unlogged()
         self._clocks()
         self._cosignatures()
+        check_packs(self.db, self.report)
         return self.report
 
     # -- the log's key and checkpoints

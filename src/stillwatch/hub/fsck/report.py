@@ -18,7 +18,7 @@ class Fault:
 
     kind: str
     """One word: entry, tile, checkpoint, signature, statement, order, object, key, audience,
-    cosignature, record, log."""
+    cosignature, record, pack, log."""
     where: str
     """Row, leaf or file, e.g. ``leaf 17`` or ``tile 0/003``."""
     message: str

@@ -31,6 +31,7 @@ _TAGS: Final = [
     {"name": "keys", "description": "Signing keys."},
     {"name": "standing", "description": "What distinct members say of claims."},
     {"name": "appeals", "description": "Redress for account holders."},
+    {"name": "packs", "description": "Packs of tags, by which members recognise actors."},
     {"name": "operations", "description": "Health and figures."},
 ]
 

@@ -7,10 +7,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from stillwatch.hub.v1 import appeals, keys, members, operations, standing
+from stillwatch.hub.v1 import appeals, keys, members, operations, packs, standing
 from stillwatch.hub.v1.openapi import described
 
-_ROUTERS: Final = (members.router, keys.router, standing.router, appeals.router, operations.router)
+_ROUTERS: Final = (
+    members.router,
+    keys.router,
+    standing.router,
+    appeals.router,
+    packs.router,
+    operations.router,
+)
 
 
 async def openapi(request: Request) -> JSONResponse:

@@ -39,8 +39,8 @@ from stillwatch.domain.claim import (
 )
 from stillwatch.errors import InputError
 from stillwatch.intel.exports.files import write_whole
-from stillwatch.intel.exports.items import Item, Said, claims
-from stillwatch.intel.ids import NAMESPACE
+from stillwatch.intel.exports.items import Item, Said, claims, of_kinds
+from stillwatch.intel.ids import NAMESPACE, TYPES
 from stillwatch.intel.render import native
 
 _MANIFEST, _HASHES = "manifest.json", "hashes.csv"
@@ -69,6 +69,9 @@ _TITLES: Final[Mapping[type, str]] = {
     SightingClaim: "Sighting of a claim",
 }
 
+_KINDS: Final = frozenset(TYPES) - {"tags"}
+"""Tags mean nothing to who cannot ask the evaluators."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Value:
@@ -84,7 +87,7 @@ class _Value:
 def write(path: Path, items: Sequence[Item]) -> tuple[int, Counter[str]]:
     """Write the feed's folder; returns how many events it has, and what stayed and why."""
     stays = Counter[str]()
-    events = [event(one) for one in claims(items, stays)]
+    events = [event(one) for one in of_kinds(claims(items, stays), _KINDS, stays)]
     if not events:
         return 0, stays
     try:

@@ -28,6 +28,7 @@ _ELSEWHERE: Final[dict[str, tuple[str, ...]]] = {
     "name": ("suspect",),
     "targets": ("families",),
     "evidence": (),
+    "digest": ("pack",),
     "about": ("object", "campaigns"),
     "accounts": ("count",),
 }

@@ -16,7 +16,7 @@ from typing import Any, Final
 from stillwatch.crypto.encoding import b64url, unb64url
 from stillwatch.crypto.jws import ALGORITHM, signer
 from stillwatch.errors import InputError, NotTrusted, PolicyRefused
-from stillwatch.intel.ids import CLAIM, KINDS
+from stillwatch.intel.ids import CLAIM, KINDS, stated_kind
 from stillwatch.intel.policy.load import Field, Kind, Policy, shipped
 from stillwatch.intel.policy.refusal import Context, Directory, ExtraCheck, Refusal, shown
 from stillwatch.intel.policy.resemblance import resembles
@@ -81,8 +81,8 @@ def _kind(obj: Any, policy: Policy, context: Context) -> Kind | None:
         context.refuse("(object)", "must be a JSON object")
         return None
     stix = obj.get("type")
-    kind = policy.kinds.get(KINDS.get(stix, "")) if isinstance(stix, str) else None
-    if kind is None:
+    kinds = KINDS.get(stix, ()) if isinstance(stix, str) else ()
+    if not kinds:
         context.refuse("type", "is none of the types in which claims travel")
         return None
     extensions = obj.get("extensions")
@@ -90,10 +90,11 @@ def _kind(obj: Any, policy: Policy, context: Context) -> Kind | None:
     if not isinstance(extension, dict):
         context.refuse(EXTENSION, "is missing: only claims may be here")
         return None
-    if extension.get("kind") != kind.name:
-        context.refuse(f"{EXTENSION}.kind", f"must be {kind.name} for this type")
+    name = stated_kind(str(stix), extension)
+    if name is None:
+        context.refuse(f"{EXTENSION}.kind", f"must be {' or '.join(kinds)} for this type")
         return None
-    return kind
+    return policy.kinds[name]
 
 
 def _closed(obj: dict[str, Any], policy: Policy, context: Context) -> None:

@@ -222,23 +222,26 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A small whole number."""
+    """A whole number within bounds, of which it is a multiple of ``step``."""
 
     least: int
     most: int
+    step: int = 1
 
     def check(self, value: Any, path: str, context: Context) -> None:
-        if type(value) is not int or not self.least <= value <= self.most:
+        if type(value) is not int or not self.least <= value <= self.most or value % self.step:
             wrong(value, path, self.told(), context)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+        bounds = {"type": "integer", "minimum": self.least, "maximum": self.most}
+        return bounds if self.step == 1 else {**bounds, "multipleOf": self.step}
 
     def told(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
+        noun = "whole number" if self.step == 1 else f"multiple of {self.step}"
+        return f"a {noun} from {self.least} to {self.most}"
 
     def bits(self) -> float:
-        return math.log2(self.most - self.least + 1)
+        return math.log2((self.most - self.least) // self.step + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +298,12 @@ DIGEST: Final = Pattern(
     re.compile(r"[0-9a-f]{64}"), "the SHA-256 of the rule's content, 64 hexadecimal digits", 0.0
 )
 """No bits of its own: it must be the digest of the rule."""
+SHA256: Final = Pattern(re.compile(r"[0-9a-f]{64}"), "a SHA-256 in 64 hexadecimal digits", 256.0)
+EPOCH: Final = Pattern(
+    re.compile(r"[a-z0-9](-?[a-z0-9]){0,15}"),
+    "the name of a key epoch: 1 to 31 lower-case letters, digits and single hyphens",
+    16 * math.log2(36) + 15,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from stillwatch.sharing.identifiers.text import is_placeholder
 
 _MAX: Final = 256
 _FEWEST, _FEWEST_IDEOGRAMS = 3, 2
-_SILENT: Final = frozenset(".'’‘ʼ`´·・")
+_SILENT: Final = str.maketrans("", "", ".'’‘ʼ`´·・")
 """Marks within a name that are written or left out: gone, with no space."""
 _LETTERS: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"}
@@ -46,27 +46,30 @@ def organisation(text: str, context: Context) -> Outcome:
 
 
 def folded(text: str) -> str:
-    """The words of a name without case, marks and punctuation."""
-    plain = text.casefold() if text.isascii() else _unmarked(text.casefold())
+    """The words of a name without case, marks and punctuation.
+
+    1. Silent marks go, before anything else: a letter may meet an accent behind one.
+    2. Case is folded, and marks on Latin letters go; others keep theirs, which make another letter.
+    3. What is no letter, digit or mark is a space.
+    """
+    joined = text.translate(_SILENT).casefold()
+    plain = joined if joined.isascii() else _unmarked(joined)
     return " ".join("".join(map(_spoken, plain)).split())
 
 
 def _unmarked(text: str) -> str:
-    """Marks off Latin letters; others keep theirs, where they make another letter."""
     kept: list[str] = []
     base = ""
     for char in unicodedata.normalize("NFKD", text):
         if not unicodedata.combining(char):
-            base = char
-        elif _LATIN.match(base):
-            continue
-        kept.append(char)
-    return unicodedata.normalize("NFKC", "".join(kept)).translate(_LETTERS)
+            base = char.translate(_LETTERS)
+            kept.append(base)
+        elif not _LATIN.match(base):
+            kept.append(char)
+    return unicodedata.normalize("NFKC", "".join(kept))
 
 
 def _spoken(char: str) -> str:
-    if char in _SILENT:
-        return ""
     return char if unicodedata.category(char)[0] in "LNM" else " "
 
 

@@ -21,6 +21,7 @@ _MAX: Final = 64
 """Longest number with its extension; libphonenumber's own bound is 250."""
 _FEWEST: Final = 7
 """National digits below which a number is a short code."""
+_E164: Final = range(8, 16)
 _ONE_HOLDER: Final = frozenset(
     {
         PhoneNumberType.FIXED_LINE,
@@ -67,6 +68,8 @@ def phone(text: str, context: Context) -> Outcome:
         return context.refused(Reason.MALFORMED)
     if len(set(digits)) == 1:
         return context.refused(Reason.PLACEHOLDER)
+    if context.documentation and (made_up := _made_up(written, digits)):
+        return (Identifier(Kind.PHONE, made_up),)
     found = _read(written, context.region)
     if isinstance(found, Reason):
         return context.refused(found)
@@ -74,6 +77,13 @@ def phone(text: str, context: Context) -> Outcome:
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     reason = _unusable(e164, str(number.national_number), kind, context.documentation)
     return context.refused(reason) if reason else (Identifier(Kind.PHONE, NormalForm(e164)),)
+
+
+def _made_up(written: str, digits: list[str]) -> NormalForm | None:
+    """A number of the unassigned country code 999, as simulations write them."""
+    e164 = "+" + "".join(digits)
+    mine = written.lstrip().startswith("+") and e164.startswith("+999") and len(digits) in _E164
+    return NormalForm(e164) if mine else None
 
 
 def _read(written: str, region: str | None) -> tuple[PhoneNumber, int] | Reason:

@@ -5,6 +5,7 @@ or ``repr`` shows it.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final, Protocol
 
 OUTPUT_BYTES: Final = 64
@@ -18,6 +19,14 @@ class KeyEpoch(Protocol):
     @property
     def name(self) -> str:
         """As it stands in inputs, records and claims."""
+
+    @property
+    def public_key(self) -> bytes:
+        """Key under which all its tags are made, 32 bytes."""
+
+    @property
+    def last_day(self) -> date:
+        """Last day on which anybody answers under it."""
 
 
 class Tagger(Protocol):

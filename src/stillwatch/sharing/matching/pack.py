@@ -12,40 +12,21 @@ Rules
 """
 
 import hashlib
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from mmap import mmap
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.errors import InputError
+from stillwatch.intel.packform import HEAD, LIMITS, MAGIC, MULTIPLE, PackLimits, rows_in
 from stillwatch.sharing.matching.interface import TAG_BYTES
 from stillwatch.sharing.matching.record import ROW_BYTES, Row, dummy
 
-MULTIPLE: Final = 256
-HEAD: Final = struct.Struct(">8sII")
-_MAGIC: Final = b"SWPACK\0\1"
 Bytes: TypeAlias = NDArray[np.uint8]
 Words: TypeAlias = NDArray[np.uint64]
-
-
-@dataclass(frozen=True, slots=True)
-class PackLimits:
-    """Bounds on packs of others."""
-
-    rows: int = 1 << 18
-    """Rows of one pack: 262,144, or 82 MB."""
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of the largest pack."""
-        return HEAD.size + self.rows * ROW_BYTES
-
-
-LIMITS: Final = PackLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +65,7 @@ def build(rows: Iterable[Row], limits: PackLimits = LIMITS) -> bytes:
             f"{len(made)} rows are too many for a pack of {limits.rows}", hint="make several"
         )
     made.sort()
-    return HEAD.pack(_MAGIC, ROW_BYTES, len(made)) + b"".join(map(bytes, made))
+    return HEAD.pack(MAGIC, ROW_BYTES, len(made)) + b"".join(map(bytes, made))
 
 
 def parse(content: bytes, limits: PackLimits = LIMITS) -> Pack:
@@ -97,17 +78,7 @@ def parse(content: bytes, limits: PackLimits = LIMITS) -> Pack:
 
 def view(content: bytes | mmap, limits: PackLimits = LIMITS) -> Pack:
     """Pack whose order was checked before: only its head and length are looked at."""
-    if len(content) < HEAD.size or content[:8] != _MAGIC:
-        raise InputError("this is no pack: its first bytes are others")
-    _, size, rows = HEAD.unpack_from(content)
-    if size != ROW_BYTES:
-        raise InputError(f"the pack has rows of {size} bytes, not {ROW_BYTES}")
-    if not 0 < rows <= limits.rows or rows % MULTIPLE:
-        raise InputError(
-            f"the pack states {rows} rows: not a multiple of {MULTIPLE} up to {limits.rows}"
-        )
-    if len(content) != HEAD.size + rows * ROW_BYTES:
-        raise InputError(f"the pack has {len(content)} bytes; {rows} rows need another number")
+    rows = rows_in(content[: HEAD.size], len(content), limits)
     return Pack(np.frombuffer(content, np.uint8, offset=HEAD.size).reshape(rows, ROW_BYTES))
 
 

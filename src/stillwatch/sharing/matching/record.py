@@ -107,7 +107,7 @@ def seal(
     tag = tag_of(output)
     nonce = os.urandom(aead.NONCE_BYTES) if nonce is None else nonce
     context = _context(publisher, epoch, tag)
-    return Row(tag, nonce, aead.seal(key_of(output), nonce, _padded(_encode(record)), context))
+    return Row(tag, nonce, aead.seal(key_of(output), nonce, _padded(encode(record)), context))
 
 
 def open_row(row: Row, output: bytes, publisher: StixId, epoch: str) -> Record:
@@ -131,8 +131,8 @@ def _context(publisher: str, epoch: str, tag: bytes) -> bytes:
     return b"\0".join((_LABEL, publisher.encode(), epoch.encode(), tag))
 
 
-def _encode(record: Record) -> bytes:
-    """Canonical JSON (RFC 8785): with ASCII values and names, sorting the names is all it asks."""
+def encode(record: Record) -> bytes:
+    """Bytes of a record before padding, in canonical JSON (RFC 8785): with ASCII values and names, sorting the names is all it asks."""
     members = {
         "claim": record.claim,
         "confidence": record.confidence,

@@ -32,7 +32,7 @@ def test_columns_keep_their_names_and_places(tmp_path: Path) -> None:
 def test_each_kind_says_what_it_has(tmp_path: Path) -> None:
     count, stays = write(tmp_path / "t.csv", items())
     rows = {r["kind"]: r for r in _read(tmp_path / "t.csv")}
-    assert (count, dict(stays), len(rows)) == (8, {}, 8)
+    assert (count, dict(stays), len(rows)) == (9, {}, 9)
     assert rows["campaign"]["accounts_low"] == "200"
     assert rows["campaign"]["targets"] == "mathematics;trace_elicitation"
     assert rows["infrastructure"]["asns"] == "13335;64495;200000"

@@ -54,7 +54,7 @@ def test_what_cannot_be_said_in_a_format_is_counted_by_reason() -> None:
     read = claims([Item({"type": "note", "id": "note--0"}), broken, *items()], stays)
     found = of_kinds(read, frozenset({"verdict"}), stays)
     assert [one.kind for one in found] == ["verdict"]
-    assert sum(stays.values()) == 1 + 1 + 7
+    assert sum(stays.values()) == 1 + 1 + 8
 
 
 def test_a_revocation_is_in_the_claim_itself() -> None:

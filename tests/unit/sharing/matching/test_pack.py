@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.errors import InputError
-from stillwatch.sharing.matching.pack import HEAD, PackLimits, build, digest, parse
+from stillwatch.intel.packform import HEAD, PackLimits
+from stillwatch.sharing.matching.pack import build, digest, parse
 from stillwatch.sharing.matching.record import ROW_BYTES, Row, dummy, seal
 from tests.rows import PUBLISHER, example
 

@@ -1,0 +1,219 @@
+"""Which column or key of a house's own records holds which kind of identifier.
+
+Names are compared without case, and ``-``, ``.`` and space count as ``_``. A JA4 and its
+autonomous system are two columns and one identifier. Names that are not known are told, not
+skipped in silence: a misspelt column would leave every customer unscreened.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import isnan
+from typing import Any, Final
+
+from stillwatch.domain.identifier import Identifier, Kind, RawIdentifier
+from stillwatch.errors import ConfigError
+from stillwatch.sharing.identifiers import Outcome, Reason, Refused, Tally, normalise
+
+MAX_VALUES: Final = 64
+"""Most values read from one list in a record."""
+
+
+class Field(StrEnum):
+    """What a column may hold."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    PAYMENT = "payment"
+    DOMAIN = "domain"
+    ORGANISATION = "organisation"
+    DEVICE = "device"
+    IP = "ip"
+    JA4 = "ja4"
+    ASN = "asn"
+    RESELLER = "reseller"
+    ROW_ID = "row-id"
+    """The customer or account; the first that is there of several."""
+    REGION = "region"
+    """Country in which a national phone number is read (ISO 3166-1 alpha-2)."""
+
+
+KINDS: Final[Mapping[Field, Kind]] = {
+    Field.EMAIL: Kind.EMAIL,
+    Field.PHONE: Kind.PHONE,
+    Field.PAYMENT: Kind.PAYMENT,
+    Field.DOMAIN: Kind.DOMAIN,
+    Field.ORGANISATION: Kind.ORGANISATION,
+    Field.DEVICE: Kind.DEVICE,
+    Field.IP: Kind.IP4,
+    Field.JA4: Kind.JA4_ASN,
+    Field.RESELLER: Kind.RESELLER,
+}
+
+NAMES: Final[Mapping[Field, tuple[str, ...]]] = {
+    Field.EMAIL: ("email", "e_mail", "email_address", "mail", "billing_email"),
+    Field.PHONE: ("phone", "phone_number", "telephone", "mobile", "msisdn"),
+    Field.PAYMENT: ("payment", "payment_fingerprint", "card_fingerprint"),
+    Field.DOMAIN: ("domain", "website", "company_domain", "web_domain"),
+    Field.ORGANISATION: (
+        "organisation", "organization", "organisation_name", "organization_name",
+        "company", "company_name",
+    ),
+    Field.DEVICE: ("device", "device_id", "device_fingerprint"),
+    Field.IP: ("ip", "ip_address", "signup_ip", "last_ip"),
+    Field.JA4: ("ja4", "ja4_fingerprint"),
+    Field.ASN: ("asn", "as_number"),
+    Field.RESELLER: ("reseller", "reseller_id"),
+    Field.ROW_ID: ("account_id", "customer_id", "user_id", "id"),
+    Field.REGION: ("region", "country", "country_code"),
+}  # fmt: skip
+"""Names under which a column is known without a mapping."""
+_KNOWN: Final = {name: known for known, names in NAMES.items() for name in names}
+_PLAIN: Final = str.maketrans("-. ", "___")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a house's records are read; the defaults know the usual names."""
+
+    columns: Mapping[str, Field] = field(default_factory=dict)
+    """Columns by their own names; what is not listed is known by ``NAMES``."""
+    region: str | None = None
+    """Region of a phone number whose row names none."""
+    processor: str | None = None
+    """Processor of payment fingerprints that are written without one."""
+    documentation: bool = False
+    """Take what was set aside for examples: for tests and demonstrations only."""
+
+    def field_of(self, name: str) -> Field | None:
+        """What the column of that name holds, or None if nothing that is known."""
+        own = self.columns.get(name)
+        return own if own is not None else _KNOWN.get(name.strip().lower().translate(_PLAIN))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The columns of one table, by what they hold."""
+
+    read: Mapping[Field, tuple[str, ...]]
+    """Columns that are read."""
+    ignored: tuple[str, ...] = ()
+    """Columns that hold nothing that is known."""
+    also: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
+    """Names under which a later record may have more; where it has not, nothing is amiss."""
+
+    @property
+    def kinds(self) -> tuple[Field, ...]:
+        """Fields of the columns that give identifiers."""
+        return tuple(one for one in self.read if one in KINDS)
+
+    def columns(self, one: Field) -> tuple[str, ...]:
+        """Every name under which a record may have the field."""
+        return self.read.get(one, ()) + self.also.get(one, ())
+
+
+def plan(names: Iterable[str], layout: Layout) -> Plan:
+    """Tell the columns of a table; raises ``ConfigError`` for a mapped column that is not there."""
+    given = list(names)
+    missing = [name for name in layout.columns if name not in given]
+    if missing:
+        raise ConfigError(
+            f"no column {missing[0]!r}, which the mapping names",
+            hint=f"the columns are: {', '.join(given[:30])}",
+        )
+    found: dict[Field, list[str]] = {}
+    for name in given:
+        known = layout.field_of(name)
+        if known is not None:
+            found.setdefault(known, []).append(name)
+    if Field.ROW_ID in found:
+        found[Field.ROW_ID].sort(key=lambda name: _place(name, layout))
+    used = {name for columns in found.values() for name in columns}
+    ignored = tuple(name for name in given if name not in used)
+    return Plan({one: tuple(found[one]) for one in Field if one in found}, ignored)
+
+
+def open_plan(seen: Iterable[str], layout: Layout) -> Plan:
+    """Tell the keys of records that need not all have the same, from those of the first ones."""
+    keys = list(dict.fromkeys([*seen, *layout.columns]))
+    written = {name.strip().lower().translate(_PLAIN) for name in keys}
+    found = plan(keys, layout)
+    also = {
+        one: tuple(name for name in names if name not in written) for one, names in NAMES.items()
+    }
+    return Plan(found.read, found.ignored, also)
+
+
+def _place(name: str, layout: Layout) -> int:
+    """Mapped columns first, then in the order of ``NAMES``."""
+    plain = name.strip().lower().translate(_PLAIN)
+    return -1 if name in layout.columns else NAMES[Field.ROW_ID].index(plain)
+
+
+def identifiers_of(
+    record: Mapping[str, Any], planned: Plan, layout: Layout, tally: Tally
+) -> tuple[Identifier, ...]:
+    """Every identifier of one record, each once, in the order of ``Field``.
+
+    A value is a text, a number or a list of them. Refusals are counted in ``tally``, and a field
+    without any value as ``empty``; no value raises.
+    """
+    region = next(filter(None, _texts(record, planned, Field.REGION)), None) or layout.region
+    found: dict[Identifier, None] = {}
+    for one, kind in KINDS.items():
+        texts = [text for text in _raws(record, planned, one, layout) if text != ""]
+        if not texts and one in planned.read:
+            tally.add(Refused(kind, Reason.EMPTY))
+        for text in texts:
+            outcome: Outcome = Refused(kind, Reason.MALFORMED)
+            if text is not None:
+                outcome = normalise(
+                    kind,
+                    RawIdentifier(text),
+                    region=region if one is Field.PHONE else None,
+                    documentation=layout.documentation,
+                )
+            tally.add(outcome)
+            if not isinstance(outcome, Refused):
+                found.update(dict.fromkeys(outcome))
+    return tuple(found)
+
+
+def _raws(
+    record: Mapping[str, Any], planned: Plan, one: Field, layout: Layout
+) -> Iterator[str | None]:
+    """The raw values of a field, joined with what belongs to them."""
+    asn = next(_texts(record, planned, Field.ASN), "") if one is Field.JA4 else ""
+    for text in _texts(record, planned, one):
+        if one is Field.JA4 and text and asn:
+            yield f"{text}+{asn}"
+        elif one is Field.PAYMENT and text and ":" not in text and layout.processor:
+            yield f"{layout.processor}:{text}"
+        else:
+            yield text
+
+
+def _texts(record: Mapping[str, Any], planned: Plan, one: Field) -> Iterator[str | None]:
+    """The values of a field as texts; None for one that is neither text nor number."""
+    for column in planned.columns(one):
+        value = record.get(column)
+        if isinstance(value, list | tuple):
+            yield from map(_text, value[:MAX_VALUES])
+            if len(value) > MAX_VALUES:
+                yield None
+        elif value is not None:
+            yield _text(value)
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float):  # a table's way to write a whole number beside empty cells
+        if isnan(value):
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < 1 << 53 else None
+    return str(value) if abs(value) < 1 << 64 else None
