@@ -1,9 +1,6 @@
-"""The same campaign at several labs: what of a suspected group may leave, and who has more of it.
+"""The same campaign at several labs: which of our groups continue elsewhere, and what that proves.
 
 Rules
-    * Only campaigns and suspected groups are told, by bands of their skeleton and rare prompts, each a
-      row of a pack like an actor's identifier (ADR 0017). The claim behind it says the p-value and
-      ranges; accounts, prompts and wording have no field.
     * Who joins asks about its own groups' marks only. Whoever has none that is equal learns nothing.
     * Another lab's group counts if two bands and one tag more are equal, through a claim of the
       pack's own publisher that is signed and in force here. What fails is counted, by reason.
@@ -11,30 +8,24 @@ Rules
       by it: a joined finding says with whom it was found.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from datetime import UTC, date, datetime
 
 from stillwatch.detection.joint import Candidate, Elsewhere, Joined, Part, join
 from stillwatch.domain.claim import CampaignClaim, Span, StixId
-from stillwatch.domain.identifier import TRAITS, Identifier, Kind, NormalForm, oprf_input
+from stillwatch.domain.identifier import Identifier, Kind, oprf_input
 from stillwatch.errors import InputError, NotTrusted
-from stillwatch.intel.ids import stix_id
 from stillwatch.intel.scales import span
 from stillwatch.intel.stix import from_stix
 from stillwatch.sharing.board import Entry
 from stillwatch.sharing.matching.interface import Tagger, tag_of
-from stillwatch.sharing.matching.record import Record, open_row
+from stillwatch.sharing.matching.marks import identifiers
+from stillwatch.sharing.matching.record import open_row
 from stillwatch.sharing.matching.suspects import Group, Suspected
 from stillwatch.sharing.matching.tagset import Candidate as Listed
 from stillwatch.sharing.matching.tagset import TagSet
-
-LEAST_BANDS: Final = 2
-"""Bands of a group without which no other lab could join it: it is not told."""
-_PROMPT: Final = b"stillwatch/prompt/v1\0"
 
 Standing = Callable[[str, str], Entry | str]
 """Claim and publisher -> the claim as it stands here, or why it does not count."""
@@ -96,46 +87,6 @@ class Continuations:
     """Groups of others that share marks with ours, but not enough of them."""
     ignored: Mapping[str, int] = field(default_factory=dict)
     """Rows without effect, by reason."""
-
-
-def tellable(suspected: Suspected) -> tuple[list[Group], dict[str, int]]:
-    """Groups that other labs could join, and how many stay here, by reason."""
-    told, left = list[Group](), Counter[str]()
-    for group in suspected.groups:
-        if not group.stands:
-            left["overlap with one that is told"] += 1
-        elif len(group.bands) < LEAST_BANDS:
-            left[f"fewer than {LEAST_BANDS} bands of their own"] += 1
-        else:
-            told.append(group)
-    return told, dict(left)
-
-
-def identifiers(group: Group) -> list[Identifier]:
-    """The marks of a group as what enters the OPRF."""
-    bands = [Identifier(Kind.SKELETON_BAND, NormalForm(band)) for band in group.bands]
-    return bands + [
-        Identifier(Kind.PROMPT, NormalForm(hashlib.sha256(_PROMPT + bytes.fromhex(p)).hexdigest()))
-        for p in group.prompts
-    ]
-
-
-def records(group: Group, claim: CampaignClaim) -> list[tuple[Identifier, Record]]:
-    """What is sealed under each mark of a group: the claim, and how long it counts."""
-    return [(one, _record(one.kind, claim)) for one in identifiers(group)]
-
-
-def _record(kind: Kind, claim: CampaignClaim) -> Record:
-    life = claim.last_seen + timedelta(days=TRAITS[kind].life_days)
-    return Record(
-        claim=stix_id(claim),
-        kind=kind.value,
-        first_seen=claim.first_seen,
-        last_seen=claim.last_seen,
-        confidence=claim.terms.confidence,
-        tactic="",
-        until=max(claim.last_seen, min(life, claim.terms.valid_until.date())),
-    )
 
 
 def continuations(
