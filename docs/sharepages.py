@@ -31,6 +31,14 @@ SAID: Final[Mapping[str, str]] = {
     "legal_basis.until": "last day on which it may be used, where it ends",
     "drafts.least_accounts": "campaigns of fewer accounts stay home; default 6",
     "drafts.most_p": "and those with a larger p-value; default 0.05",
+    "matching.region": "ISO 3166-1 alpha-2: where phone numbers that are written without a country are from; without it they are unusable",
+    "matching.evaluators": "members whose evaluators are asked first; the others stand in for them",
+    "matching.members": "identities that you know, not from the hub, to be other members' (witnesses and the epoch's evaluators are known already): only they are a second voice beside another",
+    "matching.deadline_ms": "for one sign-up, over all evaluators; then it passes unscreened; default 1000",
+    "matching.canary_rate": "share of what is asked that is made up, with known answers; default 0.002",
+    "matching.audit_rate": "share of batches that are asked again with proof; default 0.01",
+    "matching.stale_days": "days since the last pull after which no lead says more than review; default 3",
+    "matching.leads": "file of weights and thresholds in place of the shipped one",
     "store.url": "the lab's own database; default `sqlite:///share.db`; a relative file is beside this one",
 }
 

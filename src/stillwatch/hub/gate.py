@@ -8,7 +8,7 @@ still sends hears the answer.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -149,9 +149,9 @@ class Rate:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._minute, self._seen = -1, dict[int, int]()
+        self._minute, self._seen = -1, dict[Hashable, int]()
 
-    def wait(self, member: int, now: float) -> float:
+    def wait(self, member: Hashable, now: float) -> float:
         """Count a request; seconds until the next minute if it is one too many, else 0."""
         minute, into = divmod(now, 60)
         if minute != self._minute:

@@ -282,6 +282,17 @@ tags = Table(
     UniqueConstraint("collection", "stix_id"),
 )
 
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("generation", BigInteger, primary_key=True, autoincrement=False),
+    Column("member", ForeignKey("members.id"), nullable=False, index=True),  # who posted it
+    Column("posted", BigInteger, nullable=False),
+    Column("ends", Integer, nullable=False),  # last day, days since 1970
+    Column("document", LargeBinary, nullable=False),  # JSON, signed by all its evaluators
+)
+
 meta = Table(
     "meta",
     metadata,

@@ -52,7 +52,7 @@ class Factory:
         return build(Settings(self._database, self._key_file, self._title))
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server for which being told to stop is no failure: its signals end with it."""
 
     @contextmanager
@@ -80,7 +80,7 @@ def serve(
     used.
     """
     open_hub(Settings(database, key_file)).close()
-    listener = _listen(place)
+    listener = listen(place)
     config = uvicorn.Config(
         Factory(database, key_file, title),
         factory=True,
@@ -100,7 +100,7 @@ def serve(
     say(_where(listener, place.workers))
     try:
         if place.workers == 1:
-            _Server(config).run(sockets=[listener])
+            Server(config).run(sockets=[listener])
         else:
             with _together():
                 Multiprocess(config, sockets=[listener]).run()
@@ -121,7 +121,8 @@ def _together() -> Iterator[None]:
                 del os.environ[FOLDER]
 
 
-def _listen(place: Place) -> socket.socket:
+def listen(place: Place) -> socket.socket:
+    """Take connections at a place. Raises ``ConfigError`` if that cannot be."""
     if place.workers < 1:
         raise ConfigError("--workers must be 1 or more", hint="2 a core is plenty")
     try:
@@ -142,9 +143,13 @@ def _listen(place: Place) -> socket.socket:
 
 def _where(listener: socket.socket, workers: int) -> str:
     host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
     many = f"{workers} workers" if workers > 1 else "1 worker"
-    said = f"hub listens on http://{shown}:{port}/taxii2/ ({many})"
+    said = f"hub listens on http://{shown(host)}:{port}/taxii2/ ({many})"
     if ipaddress.ip_address(host).is_loopback:
         return said
     return f"{said}; not loopback: put TLS in front, tokens travel in every request"
+
+
+def shown(host: str) -> str:
+    """An address as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host

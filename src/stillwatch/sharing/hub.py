@@ -156,6 +156,20 @@ class Hub:
             after = {"after": onward}
         raise PeerError(f"{shown(url)} has more than {_MOST_PAGES:,} pages")
 
+    def epochs(self) -> list[Any]:
+        """Documents of key epochs, unverified (see ``sharing.matching.epochs``)."""
+        url = f"{self.url}v1/epochs"
+        listed = self._object(self._fetch.ask("GET", url, _JSON).body, url).get("epochs")
+        if not isinstance(listed, list):
+            raise PeerError(f"{shown(url)} answered with no epochs")
+        return listed
+
+    def post_epoch(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Hand in a document that all its evaluators signed."""
+        url = f"{self.url}v1/epochs"
+        body = orjson.dumps(document)
+        return self._object(self._fetch.ask("POST", url, _JSON, content=body).body, url)
+
     def _object(self, body: bytes, url: str) -> dict[str, Any]:
         try:
             said = orjson.loads(body)

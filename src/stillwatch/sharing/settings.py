@@ -65,7 +65,34 @@ most_p = 0.05                      # and those with a larger p-value
 
 [store]
 url = "sqlite:///{store}"
+
+[matching]
+# region = "DE"                    # of phone numbers that are written without a country
+# evaluators = ["{member}"]        # asked first, by the name of their member
+deadline_ms = 1000                 # a sign-up that takes longer passes unscreened
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How sign-ups and customers are screened."""
+
+    region: str | None = None
+    """ISO 3166-1 alpha-2: where phone numbers without a country are from."""
+    evaluators: tuple[str, ...] = ()
+    """Members whose evaluators are asked before others."""
+    members: frozenset[str] = frozenset()
+    """Identities of which we know, not from the hub, that each is another member's."""
+    deadline_ms: int = 1000
+    """For all evaluators, for one sign-up."""
+    canary_rate: float = 0.002
+    """Share of what is asked that is made up and known."""
+    audit_rate: float = 0.01
+    """Share of batches that are asked again, with proof."""
+    stale_days: int = 3
+    """Days since the last pull after which leads are held back to a review."""
+    leads: Path | None = None
+    """File of thresholds; None for the shipped one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +121,12 @@ class Settings:
     """Database URL."""
     days: Mapping[str, int] = field(default_factory=dict)
     """How long a claim of each kind holds."""
+    matching: Matching = Matching()
+
+    @property
+    def tags(self) -> Path:
+        """Folder of the tag set: packs, their index, and the key epochs that were believed."""
+        return self.path.parent / "tags"
 
     def key(self) -> SigningKey:
         """Our signing key. Raises ``ConfigError``."""
@@ -127,11 +160,17 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
     "drafts": {"least_accounts": (int,), "most_p": (float, int)},
     "expires_days": dict.fromkeys(KINDS, (int,)),
     "store": {"url": (str,)},
+    "matching": {
+        "region": (str,), "evaluators": (list,), "members": (list,), "deadline_ms": (int,),
+        "canary_rate": (float, int), "audit_rate": (float, int), "stale_days": (int,),
+        "leads": (str,),
+    },
 }  # fmt: skip
 _OPTIONAL: Final = {
     ("hub", "witnesses"), ("hub", "quorum"), ("publish", "groups"), ("publish", "unattended"),
     ("legal_basis", "until"), ("store", "url"), ("drafts", "least_accounts"), ("drafts", "most_p"),
     *(("expires_days", kind) for kind in KINDS),
+    *(("matching", name) for name in _SECTIONS["matching"]),
 }  # fmt: skip
 
 
@@ -178,6 +217,30 @@ def load_settings(path: Path) -> Settings:
             kind: _within(days, 1, _LONGEST, f"expires_days.{kind}", path)
             for kind, days in data.get("expires_days", {}).items()
         },
+        matching=_matching(data.get("matching", {}), path, witnesses),
+    )
+
+
+def _matching(said: Mapping[str, Any], path: Path, witnesses: Witnesses) -> Matching:
+    ours = Matching()
+
+    def number(name: str, low: float, high: float) -> Any:
+        return _within(said.get(name, getattr(ours, name)), low, high, f"matching.{name}", path)
+
+    region = said.get("region")
+    if region is not None and not (len(region) == 2 and region.isascii() and region.isupper()):
+        raise ConfigError(
+            f"{path}: matching.region = {region!r}", hint='two capital letters, e.g. "DE"'
+        )
+    return Matching(
+        region=region,
+        evaluators=tuple(map(str, said.get("evaluators", []))),
+        members=frozenset(map(str, said.get("members", []))) | witnesses.identities,
+        deadline_ms=number("deadline_ms", 10, 60_000),
+        canary_rate=float(number("canary_rate", 0, 0.5)),
+        audit_rate=float(number("audit_rate", 0, 1)),
+        stale_days=number("stale_days", 1, 365),
+        leads=path.parent / said["leads"] if "leads" in said else None,
     )
 
 
@@ -233,7 +296,7 @@ def _one_of(value: Any, known: Iterable[str], name: str, path: Path) -> Any:
     return value
 
 
-def _within(value: Any, low: int, high: int, name: str, path: Path) -> Any:
+def _within(value: Any, low: float, high: float, name: str, path: Path) -> Any:
     if not low <= value <= high:
         raise ConfigError(f"{path}: {name} = {value} must lie between {low} and {high}")
     return value

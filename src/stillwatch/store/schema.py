@@ -136,6 +136,25 @@ refusals = Table(
     Column("reason", Text, nullable=False),
 )
 
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("epoch", Text, primary_key=True),
+    Column("public", Text, primary_key=True),  # public key of the epoch, hex
+    Column("input", LargeBinary, primary_key=True),  # made up here; of nobody
+    Column("output", LargeBinary, nullable=False),  # proven once
+)
+
+evaluators_aside = Table(
+    "evaluators_aside",
+    metadata,
+    Column("member", Text, primary_key=True),
+    Column("epoch", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("evidence", Text, nullable=False),  # file
+)
+
 identifiers = Table(
     "identifiers",
     metadata,

@@ -16,7 +16,6 @@ from stillwatch.crypto.ristretto import (
     add,
     invert,
     minus,
-    multiply_base,
     plus,
     random_scalar,
     scalar_of,

@@ -32,6 +32,7 @@ _TAGS: Final = [
     {"name": "standing", "description": "What distinct members say of claims."},
     {"name": "appeals", "description": "Redress for account holders."},
     {"name": "packs", "description": "Packs of tags, by which members recognise actors."},
+    {"name": "epochs", "description": "Keys of private matching, and who holds their shares."},
     {"name": "operations", "description": "Health and figures."},
 ]
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from stillwatch.hub.v1 import appeals, keys, members, operations, packs, standing
+from stillwatch.hub.v1 import appeals, epochs, keys, members, operations, packs, standing
 from stillwatch.hub.v1.openapi import described
 
 _ROUTERS: Final = (
@@ -16,6 +16,7 @@ _ROUTERS: Final = (
     standing.router,
     appeals.router,
     packs.router,
+    epochs.router,
     operations.router,
 )
 
