@@ -55,10 +55,22 @@ class Found:
 
 
 def measure(count: int, innocent: int) -> dict[str, Any]:
-    """All tables."""
-    hostile = [load(options) for options in worlds(count)]
-    harmless = [load(o) for o in worlds(innocent, INNOCENT_SEED, attack_share=0.0, tactics=())]
-    found = {promise: [_found(w, promise) for w in hostile] for promise in PROMISES}
+    """All tables; one world at a time, as three labs of it are half a gigabyte."""
+    found: dict[float, list[Found]] = {promise: [] for promise in PROMISES}
+    tried: dict[str, list[Found]] = {name: [] for name in TRIED}
+    null: dict[str, list[float]] = {name: [] for name in WAYS}
+    rows, harmless = [], np.zeros(4, np.int64)
+    for options in worlds(count):
+        world = load(options)
+        for promise in PROMISES:
+            found[promise].append(_found(world, cut(world, promise), promise))
+        rows.append(_row(world, found[0.05][-1]))
+        _try(world, tried, found[0.05][-1].whole)
+    for options in worlds(innocent, INNOCENT_SEED, attack_share=0.0, tactics=()):
+        world = load(options)
+        harmless += _harmless(cut(world))
+        _null(cut(world), null)
+        _try(world, tried, None)
     return {
         "tables": [
             {
@@ -66,7 +78,7 @@ def measure(count: int, innocent: int) -> dict[str, Any]:
                 "head": ("world", "prompts", "hostile", "one lab that sees all",
                          *(f"lab {n + 1} alone" for n in range(LABS)), "three labs alone", "three labs joined",
                          "innocent among those added"),
-                "rows": [_row(w, f) for w, f in zip(hostile, found[0.05], strict=True)],
+                "rows": rows,
             },
             {
                 "title": "Pooled over worlds",
@@ -77,36 +89,41 @@ def measure(count: int, innocent: int) -> dict[str, Any]:
             },
             {
                 "title": "Where nobody is hostile (promised 5 %)",
-                "head": ("worlds", "groups tested", "suspected", "of these like a group elsewhere", "added"),
-                "rows": [_harmless(harmless)],
+                "head": ("worlds", "groups tested", "suspected", "of these like a group elsewhere", "accounts added"),
+                "rows": [[innocent, *harmless.tolist()]],
             },
             {
                 "title": "Joint p-values of natural groups that continue elsewhere, nobody hostile",
                 "head": ("combined by", "groups", "p of 0.01 or less", "of 0.05 or less", "of 0.1 or less"),
-                "rows": _null(harmless),
+                "rows": [
+                    [name, len(told), *(rate(int((np.array(told) <= a).sum()), len(told)) for a in (0.01, 0.05, 0.1))]
+                    for name, told in null.items()
+                ],
             },
             {
-                "title": "What else was tried (promised 5 %)",
+                "title": "What else was tried (promised 5 %; hostile and innocent worlds)",
                 "head": ("what", "three labs joined", "innocent among those added"),
-                "rows": list(_tried(hostile, harmless)),
+                "rows": [[name, *_outcome(several)] for name, several in tried.items()],
             },
         ]
     }  # fmt: skip
 
 
-def _found(world: World, promise: float) -> Found:
+def _found(
+    world: World, labs: list[Lab], promise: float = 0.05, whole: Bools | None = None
+) -> Found:
     hostile, enough = truth(world)
-    everything = Lab(world, np.arange(hostile.size), promise)
-    labs = cut(world, promise)
     marked: Callable[[npt.NDArray[np.int64]], Bools] = lambda rows: np.isin(  # noqa: E731
         np.arange(hostile.size), rows
     )
     lab = np.empty(hostile.size, np.int64)
     for number, one in enumerate(labs):
         lab[one.rows] = number
+    if whole is None:
+        whole = marked(Lab(world, np.arange(hostile.size), promise).flagged)
     names = np.array([c or "" for c in world.labels["campaign_id"].to_pylist()])
     return Found(
-        hostile & enough, hostile, np.char.add(f"{world.name} ", names), marked(everything.flagged),
+        hostile & enough, hostile, np.char.add(f"{world.name} ", names), whole,
         marked(np.concatenate([one.flagged for one in labs])), lab,
         marked(np.concatenate([promoted(one, labs) for one in labs])),
     )  # fmt: skip
@@ -149,66 +166,37 @@ def _difference(a: Bools, b: Bools, counted: Bools, campaign: npt.NDArray[np.str
     return f"{gain.sum() / sizes.sum():+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def _harmless(several: list[World]) -> list[Any]:
-    tested = suspected = linked = added = 0
-    for world in several:
-        labs = cut(world)
-        for lab in labs:
-            tested += lab.suspects.tested
-            suspected += len(lab.suspects.groups)
-            linked += len(joined(lab, labs))
-            added += promoted(lab, labs).size
-    return [len(several), tested, suspected, linked, added]
-
-
-def _null(several: list[World]) -> list[list[Any]]:
-    """Every natural group that is like one elsewhere, whatever its p-value: all are told."""
-    ways: dict[str, JointP] = {
-        "as one lab would": joint.joint_p,
-        "Stouffer": stouffer,
-        "Fisher": fisher,
-    }
-    p_values: dict[str, list[float]] = {name: [] for name in ways}
-    with _set(suspects, "BAR", 1.0), _set(suspects, "MOST", 10**6):
-        for world in several:
-            labs = cut(world)
-            for lab in labs:
-                for own in lab.suspects.groups:
-                    others = joint.one_a_lab(elsewhere(own, labs, lab))
-                    for name, combine in ways.items() if others and own.stands else ():
-                        part = Part(own.p_value, own.accounts.size)
-                        p_values[name].append(combine(part, [one.part for one in others]))
-    return [
-        [name, len(told), *(rate(int((np.array(told) <= a).sum()), len(told)) for a in (0.01, 0.05, 0.1))]
-        for name, told in p_values.items()
+def _harmless(labs: list[Lab]) -> npt.NDArray[np.int64]:
+    figures = [
+        (lab.suspects.tested, len(lab.suspects.groups), len(joined(lab, labs)), promoted(lab, labs).size)
+        for lab in labs
     ]  # fmt: skip
+    return np.array(figures).sum(axis=0)
 
 
-def _tried(hostile: list[World], harmless: list[World]) -> Iterator[list[str]]:
-    changes: dict[str, list[tuple[Any, str, Any]]] = {
-        "as it is": [],
-        "Stouffer, as if labs were independent": [(joint, "joint_p", stouffer)],
-        "Fisher, as if labs were independent": [(joint, "joint_p", fisher)],
-        "weighted by accounts": [(joint, "joint_p", by_accounts)],
-        "bar 0.05 instead of 0.1": [(suspects, "BAR", 0.05)],
-        "bar 0.2": [(suspects, "BAR", 0.2)],
-        "two equal bands are enough": [(joint.Elsewhere, "same", property(lambda one: one.bands >= 2))],
-        "a rare prompt is asked for": [
-            (joint.Elsewhere, "same", property(lambda one: one.bands >= 2 and one.prompts > 0))
-        ],
-        "no parts of four or five accounts": [(groups, "PARTS", 6)],
-    }  # fmt: skip
-    for name, sets in changes.items():
-        yield [name, *_with(sets, [*hostile, *harmless])]
+def _null(labs: list[Lab], null: dict[str, list[float]]) -> None:
+    """Every natural group that is like one elsewhere, whatever its p-value: all are told."""
+    with _set(suspects, "BAR", 1.0), _set(suspects, "MOST", 10**6):
+        for lab in labs:
+            for own in lab.suspects.groups:
+                others = joint.one_a_lab(elsewhere(own, labs, lab))
+                for name, combine in WAYS.items() if others and own.stands else ():
+                    part = Part(own.p_value, own.accounts.size)
+                    null[name].append(combine(part, [one.part for one in others]))
 
 
-def _with(sets: list[tuple[Any, str, Any]], several: list[World]) -> tuple[str, str]:
-    if sets:
-        with _set(*sets[0]):
-            return _with(sets[1:], several)
-    found = [_found(world, 0.05) for world in several]
+def _try(world: World, tried: dict[str, list[Found]], whole: Bools | None) -> None:
+    known = np.zeros(len(world.account_ids), np.bool_) if whole is None else whole
+    as_it_is = cut(world)
+    for name, (owner, constant, value) in TRIED.items():
+        labs = cut(world) if owner in (suspects, groups) else as_it_is
+        with _set(owner, constant, value):
+            tried[name].append(_found(world, labs, whole=known))
+
+
+def _outcome(several: list[Found]) -> tuple[str, str]:
     counted, hostile, alone, added = (
-        np.concatenate([getattr(one, name) for one in found])
+        np.concatenate([getattr(one, name) for one in several])
         for name in ("counted", "hostile", "alone", "added")
     )
     return (
@@ -228,15 +216,35 @@ def fisher(own: Part, others: Sequence[Part]) -> float:
     return float(combine_pvalues([part.p_value for part in (own, *others)]).pvalue)
 
 
-def by_accounts(own: Part, others: Sequence[Part]) -> float:
-    """As it is, but the strengths weighted by accounts."""
+def uncapped(own: Part, others: Sequence[Part]) -> float:
+    """As it is, but what one lab alone says counts in full."""
     if not others:
         return own.p_value
     accounts = np.array([part.accounts for part in (own, *others)], dtype=float)
     index = -joint.stdtrit(joint.FREEDOM, np.array([part.p_value for part in (own, *others)]))
-    strength = index * (accounts + joint.FEW) / accounts
-    mean, whole = np.average(strength, weights=accounts), accounts.sum()
+    mean, whole = (index * (accounts + joint.FEW) / accounts).mean(), accounts.sum()
     return float(joint.stdtr(joint.FREEDOM, -mean * whole / (whole + joint.FEW)))
+
+
+WAYS: dict[str, JointP] = {
+    "as one lab would": joint.joint_p,
+    "the same, one lab's word in full": uncapped,
+    "Stouffer, as if labs were independent": stouffer,
+    "Fisher, as if labs were independent": fisher,
+}
+TRIED: dict[str, tuple[Any, str, Any]] = {
+    "as it is": (joint, "joint_p", joint.joint_p),
+    **{name: (joint, "joint_p", way) for name, way in list(WAYS.items())[1:]},
+    "bar 0.05 instead of 0.1": (suspects, "BAR", 0.05),
+    "bar 0.2": (suspects, "BAR", 0.2),
+    "two equal bands are enough": (joint.Elsewhere, "same", property(lambda one: one.bands >= 2)),
+    "a rare prompt is asked for": (
+        joint.Elsewhere,
+        "same",
+        property(lambda one: one.bands >= 2 and one.prompts > 0),
+    ),
+    "no parts of four or five accounts": (groups, "PARTS", 6),
+}
 
 
 @contextmanager

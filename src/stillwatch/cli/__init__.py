@@ -11,7 +11,7 @@ from stillwatch.cli.explain import explain
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 
-_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules", "hub", "share")
+_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns")
 
 
 class OnDemand(TyperGroup):

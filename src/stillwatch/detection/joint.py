@@ -10,9 +10,10 @@ would have found that had all accounts:
     joint     mean strength over the labs, drawn off again for the accounts of all of them
 
 If parts tell the same, this is the index of the whole; if they are independent, it is less than they
-could say. Each lab is one witness: its yardstick is as unsure with many accounts as with few. So no lab
-outweighs the own part, none adds more than ``_STRONGEST``, and who lies about its part cannot carry a
-verdict where nothing speaks against the accounts here.
+could say. Each lab is one witness: its yardstick is as unsure with many accounts as with few. What one
+lab alone says lifts nothing: no other lab's strength counts for more than the second strongest of all, the
+own included. So one liar accuses nobody, and beside a single other lab a part gains from the accounts of
+both only.
 
 Benjamini-Hochberg runs over all groups that were tested here, with the joint p-value where there is
 one.
@@ -52,6 +53,7 @@ def joint_p(own: Part, others: Sequence[Part]) -> float:
     index = -stdtrit(FREEDOM, np.array([part.p_value for part in parts]))
     index[1:] = np.clip(index[1:], 0.0, _STRONGEST)
     strength = index * (accounts + FEW) / accounts
+    strength[1:] = np.minimum(strength[1:], np.sort(strength)[-2])
     whole = float(accounts.sum())
     return float(stdtr(FREEDOM, -float(strength.mean()) * whole / (whole + FEW)))
 
