@@ -17,7 +17,7 @@ from stillwatch.crypto.epoch import Epoch, Evaluator
 from stillwatch.crypto.httpsig import verify_request
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.oprf import split_elements
-from stillwatch.crypto.ristretto import Element, multiply_base, random_scalar
+from stillwatch.crypto.ristretto import Element, Scalar, multiply_base, random_scalar
 from stillwatch.crypto.threshold import Dealt, KeyShare, Quorum, evaluate_share, unsafe_dealer
 from stillwatch.domain.claim import KeyId, StixId
 
@@ -53,6 +53,7 @@ class Node:
     wait: threading.Event | None = None
     """An answer waits until it is set."""
     nonces: set[str] = field(default_factory=set)
+    connections: int = 0
 
     def answer(self, asked: Question) -> bytes:
         """The right answer."""
@@ -95,11 +96,16 @@ class Panel:
 
 @contextmanager
 def evaluators(
-    threshold: int = 2, count: int = 3, *, name: str = "2026q4", key: SigningKey | None = None
+    threshold: int = 2,
+    count: int = 3,
+    *,
+    name: str = "2026q4",
+    key: SigningKey | None = None,
+    secret: Scalar | None = None,
 ) -> Iterator[Panel]:
     """Serve evaluators of one epoch from threads of this process."""
     with warnings.catch_warnings(action="ignore"):
-        dealt = unsafe_dealer(threshold, count)
+        dealt = unsafe_dealer(threshold, count, secret=secret)
     asker = key or SigningKey.generate()
     with ExitStack() as stack:
         nodes = []
@@ -129,6 +135,10 @@ def epoch_of(dealt: Dealt, nodes: Sequence[Node], threshold: int, name: str) -> 
 def _serving(node: Node, epoch: str) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            node.connections += 1
+            super().setup()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

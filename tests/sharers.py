@@ -1,7 +1,7 @@
 """Labs that share by the program's own commands, over a running hub, seen on the wire."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +33,8 @@ class Labs:
     wire: Server
     """What members ask, on its way to the hub."""
     names: Sequence[str] = field(default=NAMES)
+    disturb: list[Callable[[Asked, Callable[[], Reply]], Reply]] = field(default_factory=list)
+    """At most one: stands between member and hub, and may answer itself."""
 
     def settings(self, who: str) -> Path:
         return self.folder / who / "share.toml"
@@ -91,9 +93,9 @@ def labs(folder: Path, url: str, key_file: Path, vkey: str) -> Iterator[Labs]:
     with (
         serving_hub(people(url, key_file)) as world,
         httpx.Client(base_url=world.base, timeout=60, trust_env=False) as onward,
-        serving_wire(_forward(onward)) as wire,
+        serving_wire(_forward(onward, disturb := [])) as wire,
     ):
-        made = Labs(folder, world, wire)
+        made = Labs(folder, world, wire, disturb=disturb)
         for name in NAMES:
             (folder / name).mkdir()
             token = folder / name / "token"
@@ -107,8 +109,11 @@ def labs(folder: Path, url: str, key_file: Path, vkey: str) -> Iterator[Labs]:
         yield made
 
 
-def _forward(onward: httpx.Client) -> Any:
+def _forward(onward: httpx.Client, disturb: Sequence[Any]) -> Any:
     def reply(asked: Asked) -> Reply:
+        return disturb[0](asked, lambda: pass_on(asked)) if disturb else pass_on(asked)
+
+    def pass_on(asked: Asked) -> Reply:
         keep = ("authorization", "accept", "content-type")
         headers = {k: v for k, v in asked.headers.items() if k.lower() in keep}
         method = "POST" if "Content-Length" in asked.headers else "GET"

@@ -26,7 +26,7 @@ class TestEpoch:
     __test__ = False
     name: str
     public_key: bytes
-    last_day: date
+    ends: date
 
 
 @cache

@@ -11,7 +11,17 @@ from stillwatch.cli.explain import explain
 from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 
-_ON_DEMAND = ("simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns")
+_ON_DEMAND = (
+    "simulate",
+    "evaluate",
+    "correlate",
+    "rules",
+    "hub",
+    "share",
+    "campaigns",
+    "evaluator",
+    "screen",
+)
 
 
 class OnDemand(TyperGroup):

@@ -59,6 +59,8 @@ class Kind(StrEnum):
     PROMPT = "prompt"
     """The digest of one long, rare prompt."""
 
+    __hash__ = str.__hash__  # as equality is; the enum's own is a call in Python, felt by millions
+
 
 class Strength(StrEnum):
     """What a match of this kind alone may mean."""

@@ -156,6 +156,27 @@ class Hub:
             after = {"after": onward}
         raise PeerError(f"{shown(url)} has more than {_MOST_PAGES:,} pages")
 
+    def names(self) -> dict[str, str]:
+        """Names of members by the identity that is their own; pseudonyms have none.
+
+        The hub's word alone: keys and states are the log's.
+        """
+        url, names, after = f"{self.url}v1/keys", dict[str, str](), dict[str, str]()
+        for _ in range(_MOST_PAGES):
+            page = self._object(self._fetch.ask("GET", url, _JSON, params=after).body, url)
+            listed, onward = page.get("keys"), page.get("next")
+            if not isinstance(listed, list):
+                raise PeerError(f"{shown(url)} answered with no keys")
+            for one in listed:
+                if isinstance(one, dict) and isinstance(one.get("member"), str):
+                    names[str(one.get("identity"))] = one["member"]
+            if page.get("more") is not True:
+                return names
+            if not isinstance(onward, str) or onward == after.get("after"):
+                raise PeerError(f"{shown(url)} says that there is more, but no way to it")
+            after = {"after": onward}
+        raise PeerError(f"{shown(url)} has more than {_MOST_PAGES:,} pages")
+
     def epochs(self) -> list[Any]:
         """Documents of key epochs, unverified (see ``sharing.matching.epochs``)."""
         url = f"{self.url}v1/epochs"

@@ -68,7 +68,7 @@ url = "sqlite:///{store}"
 
 [matching]
 # region = "DE"                    # of phone numbers that are written without a country
-# evaluators = ["{member}"]        # asked first, by the name of their member
+# evaluators = ["identity--…"]     # asked first, by the identity of their member
 deadline_ms = 1000                 # a sign-up that takes longer passes unscreened
 """
 

@@ -8,6 +8,7 @@ Rules
     * A pack is kept with its signed claim before either leaves: after a crash the same bytes go out.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,7 +17,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from stillwatch.domain.identifier import Identifier, Kind, NormalForm
-from stillwatch.store.schema import identifiers, own_packs, tagged
+from stillwatch.store.schema import identifiers, own_packs, published, tagged
 
 _PART: Final = 400
 PackState = Literal["made", "stored", "failed"]
@@ -66,31 +67,34 @@ class OwnPack:
 
 def hold(connection: Connection, items: Iterable[Held]) -> int:
     """Keep identifiers; those known of the same claim are widened. Returns how many are new."""
-    new = 0
+    by_claim = defaultdict[str, list[Held]](list)
     for one in items:
-        its = (
-            (identifiers.c.claim == one.claim)
-            & (identifiers.c.kind == one.identifier.kind.value)
-            & (identifiers.c.value == one.identifier.value)
-        )
-        before = connection.execute(select(identifiers).where(its)).first()
+        by_claim[one.claim].append(one)
+    return sum(_hold(connection, claim, its) for claim, its in by_claim.items())
+
+
+def _hold(connection: Connection, claim: str, items: Iterable[Held]) -> int:
+    its = identifiers.c.claim == claim
+    query = select(identifiers).where(its)
+    before = {(r.kind, r.value): dict(r._mapping) for r in connection.execute(query)}
+    rows = dict(before)
+    for one in items:
+        key = (one.identifier.kind.value, str(one.identifier.value))
         first, last = one.first_seen.isoformat(), one.last_seen.isoformat()
-        if before is not None:
-            first, last = min(first, before.first_seen), max(last, before.last_seen)
-            connection.execute(delete(identifiers).where(its))
-        new += before is None
-        connection.execute(
-            insert(identifiers).values(
-                claim=one.claim,
-                kind=one.identifier.kind.value,
-                value=one.identifier.value,
-                first_seen=first,
-                last_seen=last,
-                confidence=one.confidence,
-                tactic=one.tactic,
-            )
-        )
-    return new
+        known = rows.get(key, {"first_seen": first, "last_seen": last})
+        rows[key] = {
+            "claim": claim,
+            "kind": key[0],
+            "value": key[1],
+            "first_seen": min(first, known["first_seen"]),
+            "last_seen": max(last, known["last_seen"]),
+            "confidence": one.confidence,
+            "tactic": one.tactic,
+        }
+    if before:
+        connection.execute(delete(identifiers).where(its))
+    connection.execute(insert(identifiers), list(rows.values()))
+    return len(rows) - len(before)
 
 
 def held(connection: Connection) -> Iterator[Held]:
@@ -111,6 +115,17 @@ def holders(connection: Connection) -> list[str]:
     """Claims of which identifiers are kept."""
     found = select(identifiers.c.claim).distinct().order_by(identifiers.c.claim)
     return list(connection.scalars(found))
+
+
+def stored(connection: Connection) -> dict[str, bytes]:
+    """Claims of which identifiers are kept, as the hub stored them last."""
+    mine = select(identifiers.c.claim).distinct()
+    query = (
+        select(published.c.stix_id, published.c.body)
+        .where(published.c.state == "stored", published.c.stix_id.in_(mine))
+        .order_by(published.c.modified)
+    )
+    return {row.stix_id: row.body for row in connection.execute(query)}
 
 
 def kinds(connection: Connection, claim: str) -> dict[str, int]:

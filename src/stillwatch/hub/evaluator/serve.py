@@ -47,7 +47,8 @@ def serve(setup: Setup, held: Sequence[Held], say: Callable[[str], None]) -> Non
     host, port = listener.getsockname()[:2]
     own = {f"{shown(host)}:{port}", f"localhost:{port}"}
     members = Members(setup.members, setup.limits)
-    authorities = frozenset(name.lower() for name in (*setup.authorities, *own))
+    stated = [one.authority for one in held if one.authority]
+    authorities = frozenset(name.lower() for name in (*setup.authorities, *stated, *own))
     app = Evaluator(Parts(database, Shares(held), members, authorities, setup.limits))
     config = uvicorn.Config(
         app,

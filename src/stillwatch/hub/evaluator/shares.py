@@ -32,6 +32,8 @@ class Held:
     share: KeyShare = field(repr=False)
     document: bytes = field(repr=False, default=b"{}")
     """The signed document, JSON."""
+    authority: str = ""
+    """Host under which the document says that it is reached."""
 
     def open_on(self, today: date) -> bool:
         """Whether it answers on a day."""

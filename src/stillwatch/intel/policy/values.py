@@ -300,9 +300,9 @@ DIGEST: Final = Pattern(
 """No bits of its own: it must be the digest of the rule."""
 SHA256: Final = Pattern(re.compile(r"[0-9a-f]{64}"), "a SHA-256 in 64 hexadecimal digits", 256.0)
 EPOCH: Final = Pattern(
-    re.compile(r"[a-z0-9](-?[a-z0-9]){0,15}"),
-    "the name of a key epoch: 1 to 31 lower-case letters, digits and single hyphens",
-    16 * math.log2(36) + 15,
+    re.compile(r"[a-z0-9][a-z0-9._-]{0,63}"),
+    "the name of a key epoch: 1 to 64 of a-z, 0-9, dot, underscore and hyphen",
+    64 * math.log2(39),
 )
 
 

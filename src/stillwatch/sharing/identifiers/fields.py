@@ -5,7 +5,7 @@ autonomous system are two columns and one identifier. Names that are not known a
 skipped in silence: a misspelt column would leave every customer unscreened.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isnan
@@ -36,6 +36,8 @@ class Field(StrEnum):
     """The customer or account; the first that is there of several."""
     REGION = "region"
     """Country in which a national phone number is read (ISO 3166-1 alpha-2)."""
+
+    __hash__ = str.__hash__  # as of ``Kind``
 
 
 KINDS: Final[Mapping[Field, Kind]] = {
@@ -96,20 +98,16 @@ class Plan:
     """The columns of one table, by what they hold."""
 
     read: Mapping[Field, tuple[str, ...]]
-    """Columns that are read."""
-    ignored: tuple[str, ...] = ()
+    """Columns that are there."""
+    ignored: tuple[str, ...]
     """Columns that hold nothing that is known."""
-    also: Mapping[Field, tuple[str, ...]] = field(default_factory=dict)
-    """Names under which a later record may have more; where it has not, nothing is amiss."""
+    columns: Mapping[Field, tuple[str, ...]]
+    """Names that are looked for: those of ``read``, and usual ones that a later record may have."""
 
     @property
     def kinds(self) -> tuple[Field, ...]:
         """Fields of the columns that give identifiers."""
         return tuple(one for one in self.read if one in KINDS)
-
-    def columns(self, one: Field) -> tuple[str, ...]:
-        """Every name under which a record may have the field."""
-        return self.read.get(one, ()) + self.also.get(one, ())
 
 
 def plan(names: Iterable[str], layout: Layout) -> Plan:
@@ -130,7 +128,8 @@ def plan(names: Iterable[str], layout: Layout) -> Plan:
         found[Field.ROW_ID].sort(key=lambda name: _place(name, layout))
     used = {name for columns in found.values() for name in columns}
     ignored = tuple(name for name in given if name not in used)
-    return Plan({one: tuple(found[one]) for one in Field if one in found}, ignored)
+    read = {one: tuple(found[one]) for one in Field if one in found}
+    return Plan(read, ignored, read)
 
 
 def open_plan(seen: Iterable[str], layout: Layout) -> Plan:
@@ -138,10 +137,11 @@ def open_plan(seen: Iterable[str], layout: Layout) -> Plan:
     keys = list(dict.fromkeys([*seen, *layout.columns]))
     written = {name.strip().lower().translate(_PLAIN) for name in keys}
     found = plan(keys, layout)
-    also = {
-        one: tuple(name for name in names if name not in written) for one, names in NAMES.items()
+    columns = {
+        one: found.read.get(one, ()) + tuple(name for name in names if name not in written)
+        for one, names in NAMES.items()
     }
-    return Plan(found.read, found.ignored, also)
+    return Plan(found.read, found.ignored, columns)
 
 
 def _place(name: str, layout: Layout) -> int:
@@ -161,48 +161,48 @@ def identifiers_of(
     region = next(filter(None, _texts(record, planned, Field.REGION)), None) or layout.region
     found: dict[Identifier, None] = {}
     for one, kind in KINDS.items():
-        texts = [text for text in _raws(record, planned, one, layout) if text != ""]
+        texts = _raws(record, planned, one, layout) if one in planned.columns else []
         if not texts and one in planned.read:
             tally.add(Refused(kind, Reason.EMPTY))
         for text in texts:
             outcome: Outcome = Refused(kind, Reason.MALFORMED)
             if text is not None:
                 outcome = normalise(
-                    kind,
-                    RawIdentifier(text),
-                    region=region if one is Field.PHONE else None,
-                    documentation=layout.documentation,
+                    kind, RawIdentifier(text), region=region, documentation=layout.documentation
                 )
             tally.add(outcome)
             if not isinstance(outcome, Refused):
-                found.update(dict.fromkeys(outcome))
+                for identifier in outcome:
+                    found[identifier] = None
     return tuple(found)
 
 
-def _raws(
-    record: Mapping[str, Any], planned: Plan, one: Field, layout: Layout
-) -> Iterator[str | None]:
-    """The raw values of a field, joined with what belongs to them."""
-    asn = next(_texts(record, planned, Field.ASN), "") if one is Field.JA4 else ""
-    for text in _texts(record, planned, one):
-        if one is Field.JA4 and text and asn:
-            yield f"{text}+{asn}"
-        elif one is Field.PAYMENT and text and ":" not in text and layout.processor:
-            yield f"{layout.processor}:{text}"
-        else:
-            yield text
+def _raws(record: Mapping[str, Any], planned: Plan, one: Field, layout: Layout) -> list[str | None]:
+    """The values of a field that are not empty, joined with what belongs to them."""
+    texts = _texts(record, planned, one)
+    if one is Field.JA4 and (asn := next(filter(None, _texts(record, planned, Field.ASN)), "")):
+        return [text and f"{text}+{asn}" for text in texts]
+    if one is Field.PAYMENT and layout.processor:
+        return [
+            text if text is None or ":" in text else f"{layout.processor}:{text}" for text in texts
+        ]
+    return texts
 
 
-def _texts(record: Mapping[str, Any], planned: Plan, one: Field) -> Iterator[str | None]:
-    """The values of a field as texts; None for one that is neither text nor number."""
-    for column in planned.columns(one):
+def _texts(record: Mapping[str, Any], planned: Plan, one: Field) -> list[str | None]:
+    """The values of a field as texts, without empty ones; None is neither text nor number."""
+    found: list[str | None] = []
+    for column in planned.columns.get(one, ()):
         value = record.get(column)
-        if isinstance(value, list | tuple):
-            yield from map(_text, value[:MAX_VALUES])
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found += map(_text, value[:MAX_VALUES])
             if len(value) > MAX_VALUES:
-                yield None
+                found.append(None)
         elif value is not None:
-            yield _text(value)
+            found.append(_text(value))
+    return [text for text in found if text != ""]
 
 
 def _text(value: object) -> str | None:

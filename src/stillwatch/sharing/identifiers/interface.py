@@ -59,6 +59,8 @@ class Reason(StrEnum):
     GENERIC = "generic"
     """A name that says nothing: Company Ltd, Freelance."""
 
+    __hash__ = str.__hash__  # as of ``Kind``
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -106,7 +108,8 @@ class Tally:
         if isinstance(outcome, Refused):
             self.refused[outcome.kind, outcome.reason] += 1
         else:
-            self.identifiers.update(one.kind for one in outcome)
+            for one in outcome:
+                self.identifiers[one.kind] += 1
         return outcome
 
     def merge(self, others: Iterable["Tally"]) -> "Tally":

@@ -14,7 +14,7 @@ from typing import Final
 
 from stillwatch.domain.identifier import Identifier, Kind, NormalForm
 from stillwatch.sharing.identifiers.interface import Context, Outcome, Reason
-from stillwatch.sharing.identifiers.lists import table
+from stillwatch.sharing.identifiers.lists import table, words
 from stillwatch.sharing.identifiers.text import is_placeholder
 
 _MAX: Final = 256
@@ -34,6 +34,8 @@ def organisation(text: str, context: Context) -> Outcome:
     """The name in small letters and single spaces."""
     if len(text) > _MAX:
         return context.refused(Reason.TOO_LONG)
+    for form in sorted(words("organisations", "bracketed")):
+        text = text.replace(form, " ")
     name = _without_forms(folded(text).split())
     if not name:
         return context.refused(Reason.GENERIC)
@@ -73,40 +75,41 @@ def _spoken(char: str) -> str:
     return char if unicodedata.category(char)[0] in "LNM" else " "
 
 
-def _without_forms(words: list[str]) -> str:
+def _without_forms(parts: list[str]) -> str:
     """The words without legal forms at either end; nothing if what is left names nobody."""
-    if words and words[0] == "the":
-        words = words[1:]
-    while words:
-        if " ".join(words) in _words("generic"):
+    while parts:
+        if " ".join(parts) in _words("generic"):
             return ""
-        shorter = _step(words)
-        if shorter == words:
+        shorter = _step(parts)
+        if shorter == parts:
             break
-        words = shorter
-    return " ".join(words)
+        parts = shorter
+    return " ".join(parts)
 
 
-def _step(words: list[str]) -> list[str]:
-    for count in range(min(_JOINED, len(words)), 0, -1):
-        if "".join(words[-count:]) in _words("end"):
-            return words[:-count]
-    if words[-1] in _words("between"):
-        return words[:-1]
-    for count in range(min(_JOINED, len(words) - 1), 0, -1):
-        if "".join(words[:count]) in _words("begin"):
-            return words[count:]
-    return _glued(words)
+def _step(parts: list[str]) -> list[str]:
+    """One legal form less, the longest at the end first."""
+    for count in range(min(_JOINED, len(parts)), 0, -1):
+        if "".join(parts[-count:]) in _words("end"):
+            return parts[:-count]
+    if parts[-1] in _words("between"):
+        return parts[:-1]
+    if parts[0] == "the":
+        return parts[1:]
+    for count in range(min(_JOINED, len(parts) - 1), 0, -1):
+        if "".join(parts[:count]) in _words("begin"):
+            return parts[count:]
+    return _unglued(parts)
 
 
-def _glued(words: list[str]) -> list[str]:
-    """Forms written without a space, in Chinese, Japanese and Korean."""
+def _unglued(parts: list[str]) -> list[str]:
+    """Without a form that is written with no space, in Chinese, Japanese and Korean."""
     for form in _glued_forms():
-        if words[-1].endswith(form) and len(words[-1]) > len(form):
-            return [*words[:-1], words[-1].removesuffix(form)]
-        if words[0].startswith(form) and len(words[0]) > len(form):
-            return [words[0].removeprefix(form), *words[1:]]
-    return words
+        if parts[-1].endswith(form):
+            return [*parts[:-1], parts[-1].removesuffix(form)] if parts[-1] != form else parts[:-1]
+        if parts[0].startswith(form):
+            return [parts[0].removeprefix(form), *parts[1:]] if parts[0] != form else parts[1:]
+    return parts
 
 
 @cache

@@ -21,6 +21,7 @@ _MAX: Final = 64
 """Longest number with its extension; libphonenumber's own bound is 250."""
 _FEWEST: Final = 7
 """National digits below which a number is a short code."""
+_RUNS: Final = ("0123456789012345", "9876543210987654")
 _E164: Final = range(8, 16)
 _ONE_HOLDER: Final = frozenset(
     {
@@ -66,7 +67,7 @@ def phone(text: str, context: Context) -> Outcome:
     digits = [char for char in written if char.isdecimal()]
     if not digits:
         return context.refused(Reason.MALFORMED)
-    if len(set(digits)) == 1:
+    if _counts("".join(digits)):
         return context.refused(Reason.PLACEHOLDER)
     if context.documentation and (made_up := _made_up(written, digits)):
         return (Identifier(Kind.PHONE, made_up),)
@@ -77,6 +78,13 @@ def phone(text: str, context: Context) -> Outcome:
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     reason = _unusable(e164, str(number.national_number), kind, context.documentation)
     return context.refused(reason) if reason else (Identifier(Kind.PHONE, NormalForm(e164)),)
+
+
+def _counts(digits: str) -> bool:
+    """Whether the digits are one repeated, or count up or down: typed, not held."""
+    if len(set(digits)) == 1:
+        return True
+    return len(digits) >= _FEWEST and any(digits in run for run in _RUNS)
 
 
 def _made_up(written: str, digits: list[str]) -> NormalForm | None:
@@ -101,7 +109,7 @@ def _read(written: str, region: str | None) -> tuple[PhoneNumber, int] | Reason:
         kind = phonenumbers.number_type(number)
         if kind != PhoneNumberType.UNKNOWN:
             return number, kind
-        short = len(str(number.national_number)) < _FEWEST
+        short = reading[0] != "+" and len(str(number.national_number)) < _FEWEST
         reason = Reason.SERVICE_NUMBER if short else Reason.INVALID_NUMBER
     return reason
 
@@ -130,11 +138,12 @@ def _why(error: NumberParseException, reading: str) -> Reason:
     digits = sum(char.isdecimal() for char in reading)
     if error.error_type == NumberParseException.NOT_A_NUMBER and digits >= _FEWEST:
         return Reason.MALFORMED
-    return Reason.SERVICE_NUMBER if 2 < digits < _FEWEST else Reason.INVALID_NUMBER
+    short = reading[0] != "+" and 2 < digits < _FEWEST
+    return Reason.SERVICE_NUMBER if short else Reason.INVALID_NUMBER
 
 
 def _unusable(e164: str, national: str, kind: int, documentation: bool) -> Reason | None:
-    if len(set(national)) == 1 or national in "012345678901234" or national in "98765432109876":
+    if _counts(national):
         return Reason.PLACEHOLDER
     if kind not in _ONE_HOLDER:
         return Reason.SERVICE_NUMBER

@@ -121,7 +121,7 @@ class CustomerTable:
             raise InputError(f"no row of {path} can be used: {reason}", hint="check its columns")
 
     def _row_id(self, record: Mapping[str, Any]) -> str | None:
-        for column in self.plan.columns(Field.ROW_ID):
+        for column in self.plan.columns.get(Field.ROW_ID, ()):
             value = record.get(column)
             if isinstance(value, str | int) and not isinstance(value, bool):
                 text = str(value) if isinstance(value, str) or abs(value) < 1 << 64 else ""

@@ -41,6 +41,8 @@ def clean(raw: str, *, joiners: bool = False) -> str | Reason:
     """Steps 1 to 4, or why not; ``joiners`` keeps U+200C and U+200D. Linear in the length."""
     if len(raw) > MAX_RAW:
         return Reason.TOO_LONG
+    if raw.isascii() and raw.isprintable():
+        return raw.strip() or Reason.EMPTY
     text = raw.translate(_SPACING)
     if not text.isascii():
         if any(unicodedata.category(char) in _FOREIGN for char in text):

@@ -11,7 +11,7 @@ import hmac
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,13 +25,13 @@ from stillwatch.intel.codenames import code_name
 from stillwatch.intel.policy.load import shipped
 from stillwatch.intel.stix import to_stix
 from stillwatch.sharing.drafts import Drafted, fresh_terms
+from stillwatch.sharing.identifiers import Tally
+from stillwatch.sharing.identifiers.table import CustomerTable
 from stillwatch.sharing.settings import Settings
 from stillwatch.store import outbox, tagging
 from stillwatch.store.outbox import Draft
 from stillwatch.store.tagging import Held
 
-Pairs = Iterable[tuple[str, Identifier]]
-"""Label of an actor (or id of an account) with one identifier."""
 _LABEL: Final = b"actor label\0"
 
 
@@ -55,24 +55,46 @@ class Seen:
             raise InputError(f"no tactic is named {self.tactic!r}", hint=f"known: {known}")
 
 
-def grouped(pairs: Pairs, groups: Mapping[str, str] | None = None) -> dict[str, set[Identifier]]:
-    """Identifiers by actor. With ``groups``, labels are accounts: which actor each belongs to."""
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Accounts of a result that act as one."""
+
+    name: str
+    """In the result."""
+    accounts: frozenset[str]
+    first: date
+    last: date
+
+
+def identifiers(
+    table: CustomerTable, tally: Tally, groups: Mapping[str, str] | None = None
+) -> dict[str, set[Identifier]]:
+    """Identifiers by actor, from a table whose rows name actors.
+
+    With ``groups``, rows name accounts: which actor each belongs to; other rows are passed over.
+    """
     found: dict[str, set[Identifier]] = {}
-    for label, identifier in pairs:
-        actor = label if groups is None else groups.get(label)
-        if actor is not None:
-            found.setdefault(actor, set()).add(identifier)
+    for batch in table.batches(tally):
+        for label, identifier in batch.pairs:
+            actor = label if groups is None else groups.get(label)
+            if actor is not None:
+                found.setdefault(actor, set()).add(identifier)
     return found
 
 
-def campaigns_of(result: Path) -> dict[str, str]:
-    """Accounts of a result of ``stillwatch detect`` with the campaign that each is in."""
-    path, found = result / "findings.jsonl", dict[str, str]()
+def campaigns_of(result: Path) -> list[Campaign]:
+    """Campaigns of a result of ``stillwatch detect``.
+
+    Raises ``StoredDataError`` for what is none, ``EmptyInput`` for one without campaigns.
+    """
+    path, found = result / "findings.jsonl", list[Campaign]()
     try:
         with path.open("rb") as lines:
             for said in map(orjson.loads, lines):
                 if said["kind"] == "campaign":
-                    found |= dict.fromkeys(said["accounts"], str(said["campaign_id"]))
+                    days = (_day(said[name]) for name in ("first_seen", "last_seen"))
+                    accounts = frozenset(map(str, said["accounts"]))
+                    found.append(Campaign(str(said["campaign_id"]), accounts, *days))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoredDataError(
             f"{path} is no findings of a result: {error}", hint="run `stillwatch detect` again"
@@ -123,7 +145,7 @@ def draft(
 
 
 def campaign_claim(connection: Connection, secret: bytes, accounts: Iterable[str]) -> StixId | None:
-    """Our campaign claim that is about most of these accounts, if there is one."""
+    """Our campaign claim that is about most of these accounts, if one was drafted or published."""
     tags = [hmac.digest(secret, account.encode(), "sha256")[:16] for account in accounts]
     found = outbox.traced(connection, tags)
     campaigns = {stix: many for stix, many in found.items() if stix.startswith("campaign--")}
@@ -155,6 +177,10 @@ def _ended(connection: Connection, stix: str) -> bool:
     last = outbox.last_published(connection, stix)
     revoked = last is not None and orjson.loads(last.body).get("revoked") is True
     return revoked or not mine or mine[0].state == "refused"
+
+
+def _day(text: str) -> date:
+    return datetime.fromisoformat(text).astimezone(UTC).date()
 
 
 def _told(refused: Mapping[str, int]) -> str:

@@ -70,7 +70,9 @@ class Mark:
     @classmethod
     def of(cls, record: dict[str, Any]) -> Self:
         """Inverse of ``record``. Raises ``TypeError`` or ``KeyError`` for anything else."""
-        values = {n: Counter(v) if isinstance(v, dict) else v for n, v in record.items()}
+        values: dict[str, Any] = {
+            n: Counter(v) if isinstance(v, dict) else v for n, v in record.items()
+        }
         return cls(**values)
 
 

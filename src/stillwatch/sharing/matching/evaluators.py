@@ -173,6 +173,14 @@ class Evaluators:
             for index, one in state.roster.out().items()
         }
 
+    def can_ask(self) -> bool:
+        """Whether a quorum is there."""
+        try:
+            self._state.roster.choose()
+        except NoQuorum:
+            return False
+        return True
+
     def close(self) -> None:
         """Let go of threads and connections."""
         self._threads.shutdown(cancel_futures=True)

@@ -25,7 +25,7 @@ class KeyEpoch(Protocol):
         """Key under which all its tags are made, 32 bytes."""
 
     @property
-    def last_day(self) -> date:
+    def ends(self) -> date:
         """Last day on which anybody answers under it."""
 
 

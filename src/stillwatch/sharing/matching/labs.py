@@ -68,7 +68,7 @@ class Labs:
         )
         self._taggers: dict[str, Evaluators] = {}
         self._pinned: tuple[Epoch, ...] = ()
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[tuple[int, int] | None, date] | None = None
         self._lock = threading.Lock()
 
     def outputs(
@@ -132,11 +132,11 @@ class Labs:
 
     def _today(self) -> tuple[Epoch, ...]:
         folder = self._settings.tags
-        seen = _mark(folder / pins.PINS)
-        if seen != self._seen or not self._pinned:
-            self._pinned = tuple(Epoch.from_json(one) for one in pins.load(folder).values())
-            self._seen = seen
-        return accepted(self._pinned, self._day())
+        now = (_mark(folder / pins.PINS), self._day())
+        if now != self._seen:
+            pinned = (Epoch.from_json(one) for one in pins.load(folder).values())
+            self._pinned, self._seen = accepted(pinned, now[1]), now
+        return self._pinned
 
     def _renewed(self, name: str) -> Epoch | None:
         """The newest document of an epoch: from the pins, else from the hub."""

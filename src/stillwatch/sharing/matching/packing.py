@@ -186,7 +186,7 @@ def _named(
 ) -> OwnPack:
     """A pack with the signed claim that names it."""
     terms = fresh_terms("tags", settings)
-    end = datetime.combine(epoch.last_day + timedelta(days=1), time.min, UTC)
+    end = datetime.combine(epoch.ends + timedelta(days=1), time.min, UTC)
     claim = TagsClaim(
         terms=replace(terms, valid_until=min(terms.valid_until, end)),
         epoch=epoch.name,

@@ -180,6 +180,8 @@ class Screener:
         counts: Sequence[Counter[str]],
         evaluated: int,
     ) -> Screened:
+        if not any(found) and not any(counts):
+            return Screened([Lead(one.name) for one in subjects], evaluated)
         now, voices = datetime.now(UTC), self._voices()
         held = self._worth.held(now) if any(found) else None
         total = Counter[str]()

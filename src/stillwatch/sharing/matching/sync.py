@@ -172,7 +172,7 @@ def _reason(
     known = {one.name: one for one in epochs}.get(claim.epoch)
     if known is None or hashlib.sha256(known.public_key).hexdigest() != claim.epoch_key:
         return "its epoch, or the epoch's key, is not known here"
-    return "its epoch has ended" if known.last_day < today else ""
+    return "its epoch has ended" if known.ends < today else ""
 
 
 def _have(hub: Hub, folder: Path, source: Source, rows: int) -> int:

@@ -15,15 +15,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection
 
-from stillwatch.domain.claim import StixId, Terms
+from stillwatch.domain.claim import StixId
 from stillwatch.domain.identifier import TRAITS, Identifier, oprf_input
 from stillwatch.errors import InputError
-from stillwatch.intel.stix import from_stix
+from stillwatch.intel.ids import CLAIM
+from stillwatch.intel.objects import from_micros, parse_time
 from stillwatch.sharing.matching.interface import KeyEpoch, Tagger
 from stillwatch.sharing.matching.record import Record, encode, seal
 from stillwatch.store import outbox, tagging
@@ -69,22 +70,21 @@ class Done:
     """Identifiers that were not tagged, by reason."""
 
 
-def speaking(connection: Connection, *, released: bool = False) -> dict[str, Terms]:
-    """Terms of our claims that hold and of which identifiers are kept.
+def speaking(connection: Connection, *, released: bool = False) -> dict[str, datetime]:
+    """Our claims that hold and of which identifiers are kept, with the end of each.
 
     With ``released``, claims that would leave next are among them.
     """
-    now = datetime.now(UTC)
-    waiting = {one.stix_id: one.body for one in outbox.listed(connection, "released")}
-    found: dict[str, Terms] = {}
-    for claim in tagging.holders(connection):
-        last = outbox.last_published(connection, claim)
-        body = orjson.loads(last.body) if last else None
-        if released and claim in waiting:
-            body = waiting[claim]
-        terms = from_stix(body).terms if body is not None else None
-        if terms is not None and not terms.revoked and terms.valid_until > now:
-            found[claim] = terms
+    said: dict[str, Any] = {
+        claim: orjson.loads(body) for claim, body in tagging.stored(connection).items()
+    }
+    if released:
+        said |= {one.stix_id: one.body for one in outbox.listed(connection, "released")}
+    now, found = datetime.now(UTC), dict[str, datetime]()
+    for claim, body in said.items():
+        end = from_micros(parse_time(body["extensions"][CLAIM]["terms"]["valid_until"]))
+        if body.get("revoked") is not True and end > now:
+            found[claim] = end
     return found
 
 
@@ -96,7 +96,7 @@ def forget_ended(connection: Connection) -> int:
 
 
 def due(
-    connection: Connection, secret: bytes, claims: Mapping[str, Terms], left: Counter[str]
+    connection: Connection, secret: bytes, claims: Mapping[str, datetime], left: Counter[str]
 ) -> list[Due]:
     """Rows that the identifiers of these claims make today; others are counted into ``left``."""
     today = datetime.now(UTC).date()
@@ -147,9 +147,9 @@ def tag(
 
 def open_epoch(epoch: KeyEpoch, today: date | None = None) -> KeyEpoch:
     """The epoch, if anybody can still look its tags up. Raises ``InputError``."""
-    if epoch.last_day < (today or datetime.now(UTC).date()):
+    if epoch.ends < (today or datetime.now(UTC).date()):
         raise InputError(
-            f"epoch {epoch.name} ended on {epoch.last_day}", hint="tag under the present epoch"
+            f"epoch {epoch.name} ended on {epoch.ends}", hint="tag under the present epoch"
         )
     return epoch
 
@@ -160,10 +160,10 @@ def mark(secret: bytes, identifier: Identifier) -> bytes:
     return hmac.digest(secret, message, "sha256")[:16]
 
 
-def _until(one: Held, terms: Terms) -> date:
+def _until(one: Held, end: datetime) -> date:
     """Last day of a record: of its kind after it was seen last, and never beyond its claim."""
     life = timedelta(days=TRAITS[one.identifier.kind].life_days)
-    return min(one.last_seen + life, (terms.valid_until - timedelta(microseconds=1)).date())
+    return min(one.last_seen + life, (end - timedelta(microseconds=1)).date())
 
 
 def _sealed(

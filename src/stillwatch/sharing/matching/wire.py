@@ -124,7 +124,7 @@ class Line:
         Raises ``Gone``, ``Late``, or ``PeerError`` for what is no HTTP or too long.
         """
         reading = _Reading(most)
-        parser = httptools.HttpResponseParser(reading)
+        parser = reading.parser = httptools.HttpResponseParser(reading)
         while not reading.done:
             try:
                 self._socket.settimeout(_left(until, self.address))
@@ -143,7 +143,7 @@ class Line:
         self.used = True
         reply = reading.reply
         reply.status, reply.body = parser.get_status_code(), b"".join(reading.parts)
-        return reply, parser.should_keep_alive()
+        return reply, reading.again
 
     def close(self) -> None:
         """Let go of it."""
@@ -156,7 +156,8 @@ class _Reading:
     def __init__(self, most: int) -> None:
         self.reply = Reply()
         self.parts = list[bytes]()
-        self.done = False
+        self.parser: httptools.HttpResponseParser | None = None
+        self.done = self.again = False
         self.fault = ""
         self._left, self._head = most, _MOST_HEAD
 
@@ -174,7 +175,10 @@ class _Reading:
         self.parts.append(part)
 
     def on_message_complete(self) -> None:
+        if self.done:
+            self._refuse("answered more than once")
         self.done = True
+        self.again = self.parser is not None and bool(self.parser.should_keep_alive())
 
     def _refuse(self, fault: str) -> None:
         self.fault = fault

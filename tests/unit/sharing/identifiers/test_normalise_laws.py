@@ -2,6 +2,7 @@
 
 import phonenumbers
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat
@@ -13,7 +14,7 @@ from stillwatch.domain.identifier import (
     RawIdentifier,
     oprf_input,
 )
-from stillwatch.sharing.identifiers import FAMILIES, Outcome, Refused, normalise
+from stillwatch.sharing.identifiers import FAMILIES, Outcome, Reason, Refused, normalise
 from stillwatch.sharing.identifiers.interface import MAX_RAW
 
 KINDS = st.sampled_from(Kind)
@@ -130,6 +131,19 @@ def test_a_value_beyond_the_bound_is_refused_unread(kind: Kind, raw: str) -> Non
     outcome = said(kind, raw * (MAX_RAW + 1))
     assert isinstance(outcome, Refused)
     assert outcome.reason.value == "too-long"
+
+
+@given(st.text(alphabet="aZ0.+-_'{|}~!\"\\ ()<>,;:[]@\u00e9", max_size=70))
+def test_a_local_part_is_read_as_the_reference_reads_it(local: str) -> None:
+    try:
+        expected = validate_email(f"{local}@widgets.de", check_deliverability=False).local_part
+    except EmailNotValidError:
+        return
+    outcome = said(Kind.EMAIL, f"{local}@widgets.de")
+    if isinstance(outcome, Refused):
+        assert outcome.reason in (Reason.PLACEHOLDER, Reason.TOO_LONG)
+        return
+    assert values(outcome)[Kind.EMAIL] == f"{expected.lower()}@widgets.de"
 
 
 def test_mixing_kinds_is_no_match() -> None:

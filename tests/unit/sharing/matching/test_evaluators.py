@@ -34,21 +34,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-@pytest.fixture
-def panel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Panel]:
-    with dealt_as(SECRET, monkeypatch), evaluators() as made:
-        yield made
-
-
 SECRET = random_scalar()
 
 
-@contextmanager
-def dealt_as(secret: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Deal a key that the test knows, to compute what is due on its own."""
-    with monkeypatch.context() as patch:
-        patch.setattr(evaluating, "unsafe_dealer", lambda t, n: unsafe_dealer(t, n, secret=secret))
-        yield
+@pytest.fixture
+def panel() -> Iterator[Panel]:
+    with evaluators(secret=SECRET) as made:
+        yield made
 
 
 @contextmanager
@@ -275,11 +267,13 @@ def test_connections_are_kept_and_taken_up_anew(panel: Panel, store: Store, tmp_
     with asking(panel, store, tmp_path) as tagger:
         for _ in range(3):
             assert tagger.outputs(INPUTS) == due()
+        assert [node.connections for node in panel.nodes] == [1, 1, 0]
         for peer in tagger._state.peers.values():
             for line in peer._idle:
                 line._socket.shutdown(2)  # as a server does that closes idle connections
         assert tagger.outputs(INPUTS) == due()
         assert tagger.out() == {}
+        assert [node.connections for node in panel.nodes] == [2, 2, 0]
 
 
 def test_refreshed_shares_are_taken_up(panel: Panel, store: Store, tmp_path: Path) -> None:
