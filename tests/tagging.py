@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.domain.identifier import Identifier, Kind, NormalForm, oprf_input
 from stillwatch.errors import NotTrusted
+from stillwatch.sharing import publish as publishing
 from stillwatch.sharing.drafts import keep
 from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.matching import outgoing
@@ -17,6 +18,7 @@ from stillwatch.sharing.matching.packing import Shipped
 from stillwatch.sharing.matching.record import Record, open_row
 from stillwatch.sharing.matching.sync import Synced, sync
 from stillwatch.sharing.matching.tagset import TagSet
+from stillwatch.sharing.pull import pull as follow
 from stillwatch.sharing.settings import Settings, load_settings
 from stillwatch.store.database import Store
 from tests.sharers import Labs
@@ -78,8 +80,16 @@ class Lab:
         ids = self.catch(actors, seen)
         releases = [word for stix in ids for word in ("--release", stix)]
         self.labs.run(self.name, "review", *releases, "--by", "reviewer")
-        assert sorted(self.labs.run(self.name, "publish")["stored"]) == sorted(ids)
+        assert sorted(self.publish()) == sorted(ids)
         return ids
+
+    def publish(self) -> tuple[str, ...]:
+        """Send the claims that were released, and no tags; ids of those stored."""
+        with self.store() as store, self.hub() as hub:
+            with store.begin() as connection:
+                ready = publishing.prepare(connection, self.settings, self.key)
+                publishing.keep(connection, ready, self.settings)
+            return publishing.send(hub, store, self.settings, ready.claims).stored
 
     def prepare(
         self, *, snapshot: bool = False, released: bool = False, tagger: InProcess | None = None
@@ -101,16 +111,17 @@ class Lab:
 
     def pull(self, epochs: list[object] | None = None, today: date | None = None) -> Synced:
         """Follow the log, and fetch what it names."""
-        self.labs.run(self.name, "pull")
+        with self.store() as store, self.hub() as hub:
+            follow(hub, store, self.settings, self.key)
         return self.sync(epochs, today)
 
     def sync(self, epochs: list[object] | None = None, today: date | None = None) -> Synced:
-        with self.store() as store, self.hub() as hub, store.begin() as connection:
+        with self.store() as store, self.hub() as hub:
             day = today or TODAY
-            return sync(hub, connection, self.settings.packs, today=day, epochs=epochs)  # type: ignore[arg-type]
+            return sync(hub, store, self.settings.tags, today=day, epochs=epochs)  # type: ignore[arg-type]
 
     def tags(self) -> TagSet:
-        return TagSet.open(self.settings.packs)
+        return TagSet.open(self.settings.tags)
 
     def find(self, identifier: Identifier, tagger: InProcess | None = None) -> list[Record]:
         """Records that are known here under an identifier."""

@@ -136,11 +136,6 @@ class Settings:
         """Our token. Raises ``ConfigError`` for a file that others may read."""
         return read_secret(self.token_file)
 
-    @property
-    def packs(self) -> Path:
-        """Folder of the packs that were fetched and of the set of tags over them."""
-        return self.path.parent / "packs"
-
     def life(self, kind: str) -> int:
         """Days for which a claim of a kind holds."""
         return self.days.get(kind, _DAYS.get(kind, 90))

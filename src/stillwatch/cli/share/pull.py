@@ -1,11 +1,18 @@
 """``stillwatch share pull``: what others say, verified."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from stillwatch.cli.progress import spinner
 from stillwatch.cli.share.common import HERE, Config, Json, asked, opened, say, tell
-from stillwatch.sharing.pull import Pulled
+from stillwatch.sharing.hub import Hub
+from stillwatch.sharing.pull import Pulled, Tell
 from stillwatch.sharing.pull import pull as follow
+from stillwatch.sharing.settings import Settings
+from stillwatch.store.database import Store
+
+if TYPE_CHECKING:
+    from stillwatch.sharing.matching.sync import Synced
 
 
 def pull(config: Config = HERE, json: Json = False) -> None:
@@ -14,12 +21,13 @@ def pull(config: Config = HERE, json: Json = False) -> None:
         told = report or (lambda *_: None)
         done = follow(hub, store, settings, settings.key(), told)
         gone = _withdrawn(done)
+        tags = _tags(hub, store, settings, told)
     if json:
         tell({
             "size": done.size, "new": done.new, "revoked": done.revoked,
             "apart": [{"id": id_, "refused": dict(reasons)} for id_, reasons in done.apart],
             "fallen": [asdict(one) for one in done.fallen], "withdrawn": gone,
-            "cosigned": done.cosigned, "waiting": done.waiting,
+            "cosigned": done.cosigned, "waiting": done.waiting, "tags": asdict(tags),
         })  # fmt: skip
         return
     for stix_id, resting in done.revoked.items():
@@ -35,6 +43,26 @@ def pull(config: Config = HERE, json: Json = False) -> None:
     if done.waiting:
         say("too few witnesses have seen anything newer than what is known here")
     say(f"{done.new} new claims; the log has {done.size} entries")
+    _tell_tags(tags)
+
+
+def _tags(hub: Hub, store: Store, settings: Settings, told: Tell) -> "Synced":
+    """Fetch the packs that live claims name."""
+    from stillwatch.sharing.matching.arrival import arrive  # noqa: PLC0415 - it loads numpy
+
+    return arrive(hub, store, settings, told)
+
+
+def _tell_tags(tags: "Synced") -> None:
+    for gap in tags.gaps:
+        say(f"a pack of tags that nobody here has seen: {gap}")
+    for missing in tags.missing:
+        say(f"a pack of tags could not be had: {missing}")
+    for why, count in tags.aside.items():
+        say(f"set aside: {count} claims of tags: {why}")
+    if tags.packs or tags.dropped:
+        fresh = f"{tags.fetched} fetched, {tags.dropped} dropped"
+        say(f"{tags.rows} rows of tags in {tags.packs} packs ({fresh})")
 
 
 def _withdrawn(done: Pulled) -> list[str]:

@@ -19,6 +19,8 @@ from stillwatch.store import tagging
 from stillwatch.store.database import Store
 from stillwatch.store.tagging import OwnPack
 
+__all__ = ["Ready", "Shipped", "pending", "prepare", "send", "silent"]
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:

@@ -32,6 +32,7 @@ from stillwatch.sharing.matching.interface import KeyEpoch
 from stillwatch.sharing.matching.pack import digest, parse
 from stillwatch.sharing.matching.tagging import Tell, silent
 from stillwatch.sharing.matching.tagset import Source, packs_in, replace_index, sync_folder
+from stillwatch.store.database import Store
 
 _DEAD: Final = frozenset(("revoked", "expired", "frozen", "compromised", "replaced"))
 
@@ -112,7 +113,7 @@ def plan(
 
 def sync(
     hub: Hub,
-    connection: Connection,
+    store: Store,
     folder: Path,
     *,
     today: date,
@@ -123,7 +124,8 @@ def sync(
 
     Raises ``PeerError`` if the hub does not answer; what was fetched is kept, the set is as it was.
     """
-    wanted = plan(connection, epochs, today)
+    with store.begin() as connection:
+        wanted = plan(connection, epochs, today)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     fetched, missing, had = 0, list[str](), list[Source]()
     for place, source in enumerate(wanted.sources, 1):

@@ -168,11 +168,11 @@ def test_what_the_hub_gives_out_instead_is_not_believed(
     assert alpha.settings.identity in missing
     assert "serial 1: the hub gave out other bytes" in missing
     assert beta.find(email("one")) == []
-    assert list(beta.settings.packs.glob("*.pack")) == []
+    assert list(beta.settings.tags.glob("*.pack")) == []
     beta.labs.disturb.clear()
     assert beta.sync().missing == ()
     assert len(beta.find(email("one"))) == 1
-    assert beta.settings.packs.joinpath(f"{digest(content)}.pack").read_bytes() == content
+    assert beta.settings.tags.joinpath(f"{digest(content)}.pack").read_bytes() == content
 
 
 def _spoiling(spoil: Callable[[bytes], bytes]) -> Callable[[Asked, Callable[[], Reply]], Reply]:
@@ -254,7 +254,7 @@ def test_a_revoked_claim_takes_its_pack_with_it(alpha: Lab, beta: Lab) -> None:
     beta.pull()
     (source,) = beta.tags().sources
     alpha.labs.run("alpha", "revoke", source.claim, "--reason", "an error", "--by", "reviewer")
-    alpha.labs.run("alpha", "publish")
+    alpha.publish()
     pulled = beta.pull()
     assert (pulled.packs, pulled.dropped) == (0, 1)
     assert dict(pulled.aside) == {"its claim is revoked": 1}
@@ -290,7 +290,7 @@ def test_an_interrupted_fetch_goes_on_and_the_set_stays_whole(alpha: Lab, beta: 
 def test_a_damaged_pack_on_disk_is_fetched_again(alpha: Lab, beta: Lab) -> None:
     content = shared(alpha)
     beta.pull()
-    path = beta.settings.packs / f"{digest(content)}.pack"
+    path = beta.settings.tags / f"{digest(content)}.pack"
     path.write_bytes(content[:-1] + b"\0")
     done: Synced = beta.sync()
     assert (done.fetched, done.missing) == (1, ())
