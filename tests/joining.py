@@ -26,6 +26,7 @@ from stillwatch.store.inbox import Received
 from tests.claims import terms
 from tests.groups import job, product
 from tests.logfiles import write_jsonl
+from tests.support import START
 from tests.taggers import InProcess
 
 LABS = ("alpha", "beta", "gamma")
@@ -47,10 +48,20 @@ def requests(lab: str, members: int = 15) -> list[dict[str, Any]]:
         rows += product(kind, int(rng.integers(5, 16)), rng)
     work = job(members, np.random.default_rng(5))
     mine = [row for row in work if int(row["account_id"].split("-")[1]) % len(LABS) == number]
+    later = weeks_since(START)
+    for row in [*rows, *mine]:
+        row["timestamp"] += later  # marks count for some months after they were seen last
+    for row in mine:
+        row["account_id"] = f"j-worker-{row['account_id'].removeprefix('j-')}"
     for row in rows:
         row["account_id"] = f"{lab}-{row['account_id']}"
         row["event_id"] = f"{lab}-{row['event_id']}"
     return rows + mine
+
+
+def weeks_since(start: datetime) -> timedelta:
+    """Whole weeks, at least one less than have passed."""
+    return timedelta(weeks=(datetime.now(UTC) - start).days // 7 - 1)
 
 
 def result(lab: str, folder: Path, members: int = 15) -> Path:
