@@ -153,9 +153,9 @@ def detect(
     )
     with ThreadPoolExecutor(1) as beside:  # links need the other core, sentences the interpreter
         linked = beside.submit(narrator.campaigns)
+        suspecting = beside.submit(_suspected, judgement, table, config)
         rows, found = narrator.accounts_table(), narrator.accounts()
-        campaigns = linked.result()
-    suspected = _suspected(judgement, table, config)
+        campaigns, suspected = linked.result(), suspecting.result()
     summary = _summary(read, judgement, records, config)
     seconds = time.monotonic() - started
     summary = replace(summary, notes=(*notes, *judgement.notes), seconds=seconds)

@@ -196,8 +196,13 @@ def _common_bands(
 
 @njit(nogil=True, cache=True)
 def _holders(samples, rows, table, keys, bands):  # type: ignore[no-untyped-def]
-    """How many of the accounts ``rows`` hold all shingles of each band, anywhere in their sample."""
+    """How many of the accounts ``rows`` hold all shingles of each band, anywhere in their sample.
+
+    Only bands whose first shingle an account holds are looked at: few are.
+    """
     out = np.zeros(bands.shape[0], np.int64)
+    order = np.argsort(bands[:, 0])
+    starts = np.searchsorted(bands[:, 0][order], np.arange(keys + 1))
     held = np.zeros(keys, np.bool_)
     met = np.empty(keys, np.int64)
     for row in rows:
@@ -211,13 +216,12 @@ def _holders(samples, rows, table, keys, bands):  # type: ignore[no-untyped-def]
                     held[at] = True
                     met[n] = at
                     n += 1
-        for band in range(bands.shape[0] if n else 0):
-            whole = True
-            for place in bands[band]:
-                if not held[place]:
-                    whole = False
-                    break
-            out[band] += whole
+        for at in met[:n]:
+            for band in order[starts[at] : starts[at + 1]]:
+                whole = True
+                for place in bands[band]:
+                    whole &= held[place]
+                out[band] += whole
         for at in met[:n]:
             held[at] = False
     return out

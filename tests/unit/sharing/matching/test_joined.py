@@ -1,7 +1,7 @@
 """Joined campaigns: three labs' results, packs under a threshold key, and what each may conclude."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -140,7 +140,7 @@ def test_marks_that_have_expired_join_nothing(seen: dict[str, Suspected], common
     job = of_job(seen["beta"])
     claim = claimed("beta", job)
     commons.stand("beta", claim)
-    past = {"until": datetime(2026, 5, 1, tzinfo=UTC).date()}
+    past = dict.fromkeys(("first_seen", "last_seen", "until"), date(2026, 5, 1))
     commons.pack("beta", commons.rows("beta", claim, identifiers(job), **past))
     found = commons.join("alpha", seen["alpha"])
     assert found.groups == ()
