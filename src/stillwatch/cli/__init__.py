@@ -21,6 +21,7 @@ _ON_DEMAND = (
     "campaigns",
     "evaluator",
     "screen",
+    "identifiers",
 )
 
 

@@ -17,6 +17,7 @@ Glossary
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -64,6 +65,8 @@ FAMILIES: Final[Mapping[Kind, Family]] = MappingProxyType(
 _JOINERS: Final = frozenset({Kind.EMAIL, Kind.EMAIL_LOOSE, Kind.DOMAIN})
 """Kinds with a domain, where IDNA judges U+200C and U+200D."""
 
+_context: Final = lru_cache(1024)(Context)
+
 
 def normalise(
     kind: Kind,
@@ -81,7 +84,7 @@ def normalise(
 
     Never raises; the time is linear in the length, which is bounded (``MAX_RAW``).
     """
-    context = Context(kind, region, documentation)
+    context = _context(kind, region, documentation)
     text = clean(raw, joiners=kind in _JOINERS)
     if isinstance(text, Reason):
         return context.refused(text)

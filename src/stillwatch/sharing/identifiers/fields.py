@@ -159,7 +159,7 @@ def identifiers_of(
     without any value as ``empty``; no value raises.
     """
     region = next(filter(None, _texts(record, planned, Field.REGION)), None) or layout.region
-    found: dict[Identifier, None] = {}
+    found: list[Identifier] = []
     for one, kind in KINDS.items():
         texts = _raws(record, planned, one, layout) if one in planned.columns else []
         if not texts and one in planned.read:
@@ -172,9 +172,8 @@ def identifiers_of(
                 )
             tally.add(outcome)
             if not isinstance(outcome, Refused):
-                for identifier in outcome:
-                    found[identifier] = None
-    return tuple(found)
+                found += outcome
+    return tuple({(each.kind, each.value): each for each in found}.values())
 
 
 def _raws(record: Mapping[str, Any], planned: Plan, one: Field, layout: Layout) -> list[str | None]:

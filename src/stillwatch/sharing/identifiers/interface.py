@@ -22,6 +22,7 @@ class Reason(StrEnum):
     EMPTY = "empty"
     """Nothing, or nothing visible."""
     TOO_LONG = "too-long"
+    """Longer than a value of its kind is."""
     TOO_SHORT = "too-short"
     """So short that strangers share it."""
     MALFORMED = "malformed"

@@ -23,6 +23,7 @@ _UUID: Final = re.compile(
 _MAC: Final = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}(?:(?:[:-][0-9a-fA-F]{2}){2})?")
 _HEX_RUN: Final = re.compile(r"[0-9a-fA-F]+|[ ._-]+|[^0-9a-fA-F ._-]+")
 _MARKS: Final = frozenset(" ._-")
+_UNGROUPED: Final = str.maketrans("", "", " ._-")
 _PAR: Final = re.compile(r"[A-Z0-9]{29}")
 _CARD: Final = range(12, 20)
 _SHORTEST, _LONGEST = 8, 128
@@ -94,8 +95,16 @@ def _luhn(digits: list[int]) -> bool:
     return any(digits) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
+def is_card(text: str) -> bool:
+    """Whether the whole text is a card's number; 15 digits may be a telephone's IMEI, so 16 up."""
+    digits = plain_digits(text).translate(_UNGROUPED)
+    return len(digits) in _CARD[4:] and digits.isdecimal() and _luhn([int(one) for one in digits])
+
+
 def device(text: str, context: Context) -> Outcome:
     """An id of a device: UUID and MAC as bare hex, hex in lower case, anything else as given."""
+    if is_card(text):
+        return context.refused(Reason.CARD_NUMBER)
     token = text.strip("{}")
     if token[:9].lower() == "urn:uuid:":
         token = token[9:]
@@ -120,6 +129,8 @@ def _unlikely(token: str) -> Reason | None:
 def reseller(text: str, context: Context) -> Outcome:
     """A reseller's id in lower case: people copy it between systems that shout."""
     token = text.lower()
+    if is_card(text):
+        return context.refused(Reason.CARD_NUMBER)
     if not _TOKEN.fullmatch(token):
         return context.refused(Reason.MALFORMED)
     if len(token) < _RESELLER.start:
@@ -130,7 +141,7 @@ def reseller(text: str, context: Context) -> Outcome:
 
 
 def band(text: str, context: Context) -> Outcome:
-    """A band of a skeleton sketch: ``index:hex`` is not used, the index is part of the hash."""
+    """A band of a skeleton sketch, hex; which band it is, is part of its hash."""
     return _digest(text, context, Kind.SKELETON_BAND, BAND_HEX)
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from stillwatch.domain.identifier import Identifier, Kind, NormalForm
 from stillwatch.sharing.identifiers.interface import Context, Outcome, Reason
 from stillwatch.sharing.identifiers.lists import table, words
+from stillwatch.sharing.identifiers.opaque import is_card
 from stillwatch.sharing.identifiers.text import is_placeholder
 
 _MAX: Final = 256
@@ -34,6 +35,8 @@ def organisation(text: str, context: Context) -> Outcome:
     """The name in small letters and single spaces."""
     if len(text) > _MAX:
         return context.refused(Reason.TOO_LONG)
+    if is_card(text):
+        return context.refused(Reason.CARD_NUMBER)
     for form in sorted(words("organisations", "bracketed")):
         text = text.replace(form, " ")
     name = _without_forms(folded(text).split())
