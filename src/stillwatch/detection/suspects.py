@@ -6,8 +6,7 @@ joined later (``detection.joint``). Nobody is flagged by it.
 
 Rules
     * The bar is ``BAR``: one natural group in ten comes this far, and where jobs of the simulator
-      are cut into thirds, few thirds stay behind it. A wider bar hardly finds more; a narrower one
-      loses parts (bench/RESULTS.md).
+      are cut into thirds, few thirds stay behind it. A wider bar finds no more (bench/RESULTS.md).
     * Of groups that overlap, the strongest stands for all: what is told of the others would tell
       the same accounts twice. All are kept, because which of them is the same as another lab's is not known yet.
     * Groups of fewer accounts than a campaign has are kept, too: alone they are never reported.
