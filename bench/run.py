@@ -24,6 +24,8 @@ from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
 from hub import growth
 from hub import speed as hub_speed
+from joined import bands
+from joined import detection as joint_detection
 from quality import ablation, baselines, calibration, edges, replay, weights, windows, worlds
 
 NOTES = Path(__file__).with_name("NOTES.md")
@@ -51,6 +53,16 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ("Where nobody is guilty", of("calibration"), lambda: calibration.measure(half)),
         ("At the edges", of("edges"), lambda: edges.measure(count)),
         ("What each kind of evidence earns", of("ablation"), lambda: ablation.measure(count)),
+        (
+            "A campaign spread over three labs",
+            "cd bench && python -m joined.detection",
+            lambda: joint_detection.measure(count, half),
+        ),
+        (
+            "Bands of scaffolds",
+            "cd bench && python -m joined.bands",
+            lambda: bands.measure(400, 1500),
+        ),
         ("Time to detection", of("replay"), lambda: replay.measure(half // 2, half // 2)),
         ("Windows of mixed traffic", of("windows"), lambda: windows.measure(1000, 6)),
         ("Beside simple detectors", of("baselines"), lambda: baselines.measure(half)),

@@ -22,6 +22,7 @@ from stillwatch.detection.exempt import align, exemptions
 from stillwatch.detection.findings import Narrator
 from stillwatch.detection.judge import Judgement, judge
 from stillwatch.detection.rules import load_rules
+from stillwatch.detection.suspects import suspects_of
 from stillwatch.domain.finding import RunSummary
 from stillwatch.engines.local import SLICE, LocalEngine
 from stillwatch.errors import EmptyInput, InputError
@@ -34,6 +35,7 @@ from stillwatch.profiles.requests import READ
 from stillwatch.profiles.store import is_profiles, merge_tables, read_profiles
 from stillwatch.profiles.table import ProfileTable
 from stillwatch.report import Result, write_result
+from stillwatch.sharing.matching import suspects
 from stillwatch.sharing.rules import EnabledRules
 
 Progress = Callable[[str, int, int], None]
@@ -108,8 +110,8 @@ def detect(
     """Find suspicious accounts and campaigns in request logs; writes the result to ``out``."""
     started = time.monotonic()
     check_writable(out)
-    told = Tally()
-    records = read_accounts(accounts, told) if accounts else None
+    tally = Tally()
+    records = read_accounts(accounts, tally) if accounts else None
     rules = load_rules((config.rules or shipped_rules()) / "detection")
     shared = EnabledRules(config.shared_rules).load()
 
@@ -121,7 +123,7 @@ def detect(
     table = read.table
     notes = (
         *read.remarks,
-        *(about_records(records, table.account_ids, told) if records is not None else ()),
+        *(about_records(records, table.account_ids, tally) if records is not None else ()),
         *(about_baseline(known.quarantined, known.remarks) if known else ()),
     )
     records = align(records, table.account_ids) if records is not None else None
@@ -151,12 +153,22 @@ def detect(
     )
     with ThreadPoolExecutor(1) as beside:  # links need the other core, sentences the interpreter
         linked = beside.submit(narrator.campaigns)
+        suspecting = beside.submit(_suspected, judgement, table, config)
         rows, found = narrator.accounts_table(), narrator.accounts()
-        campaigns = linked.result()
+        campaigns, suspected = linked.result(), suspecting.result()
     summary = _summary(read, judgement, records, config)
     seconds = time.monotonic() - started
     summary = replace(summary, notes=(*notes, *judgement.notes), seconds=seconds)
-    return write_result(out, summary, rows, found, campaigns)
+    result = write_result(out, summary, rows, found, campaigns)
+    suspects.write(out, suspected)
+    return result
+
+
+def _suspected(judgement: Judgement, table: ProfileTable, config: Config) -> suspects.Suspected:
+    """Groups below the bar, which other labs may know more of (``stillwatch campaigns``)."""
+    fdr, least = config.detection.fdr, config.detection.least_campaign
+    found = suspects_of(judgement, fdr)
+    return suspects.of_run(found, table.account_ids, table.profiles, fdr, least)
 
 
 def check_writable(folder: Path) -> None:

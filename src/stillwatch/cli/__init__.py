@@ -12,8 +12,8 @@ from stillwatch.cli.logs import check
 from stillwatch.cli.profile import profile
 
 _ON_DEMAND = (
-    "simulate", "evaluate", "correlate", "rules", "hub", "share", "identifiers", "evaluator",
-    "screen",
+    "simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns", "identifiers",
+    "evaluator", "screen",
 )  # fmt: skip
 
 

@@ -49,8 +49,8 @@ def detect(
 ) -> None:
     """Find suspicious accounts and the campaigns they form.
 
-    Writes accounts.parquet, campaigns.parquet, findings.jsonl, summary.json, report.html and,
-    where rows could not be read, quarantine.jsonl. Without --baseline the run calibrates on its
+    Writes accounts.parquet, campaigns.parquet, findings.jsonl, suspects.json, summary.json,
+    report.html and, where rows could not be read, quarantine.jsonl. Without --baseline the run calibrates on its
     own bulk and says so.
     """
     settings = load_config(config)

@@ -3,7 +3,7 @@
 A group is a set of streams (``campaigns.streams``), one scaffold in several accounts' traffic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from stillwatch.profiles.merge import Profiles
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+PARTS = 4
+"""Fewest accounts of a part of a job whose other parts are at other labs."""
 _JOIN = 0.2  # a group of which less is left over belongs to the campaign that has the rest
 _SAME = 0.6  # share of a group that must be in one campaign for the rest to join it
 _PART = 0.15  # of what is usual in its campaign, that a member does
@@ -37,6 +39,8 @@ class Groups:
     """Streams of each group."""
     figures: Floats
     """Cohesion of each group."""
+    small: list[Ints] = field(default_factory=list)
+    """Groups of fewer accounts than a campaign has, but at least ``PARTS``: perhaps parts of a job."""
 
     @classmethod
     def find(
@@ -50,9 +54,11 @@ class Groups:
         """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
         phrases = phrases_of(streams_of(profiles), usable)
         streams, scaffold = carried(profiles, phrases.keys, scaffolds(phrases), usable)
-        proposed = groups_of(streams, scaffold, least)
+        proposed, small = list[Ints](), list[Ints]()
+        for group in groups_of(streams, scaffold, min(least, PARTS)):
+            (proposed if group.size >= least else small).append(group)  # a stream an account
         figures = cohesion(profiles, streams, proposed, tactic_mask)
-        return cls(profiles, streams, tactic_mask, proposed, figures)
+        return cls(profiles, streams, tactic_mask, proposed, figures, small)
 
     def measure(self, groups: list[Ints]) -> Floats:
         """Cohesion of other groups of streams."""
@@ -113,14 +119,14 @@ def choose(
         campaign[rest] = len(members)
         members.append([free])
         figures.append(measured)
-    streams = [_working(groups, np.concatenate(parts)) for parts in members]
+    streams = [working(groups, np.concatenate(parts)) for parts in members]
     found = yardstick.test(np.concatenate([groups.figures[:0], *figures]))
     ranked = np.argsort(-found.index, kind="stable").tolist()
     streams = [streams[campaign] for campaign in ranked]
     return Chosen([groups.accounts(s) for s in streams], streams, found.take(ranked))
 
 
-def _working(groups: Groups, members: Ints) -> Ints:
+def working(groups: Groups, members: Ints) -> Ints:
     """Streams of the accounts that do their part of a campaign.
 
     Someone who met the scaffold and tried it a few times carries it much less than is usual in the

@@ -80,6 +80,8 @@ class Judgement:
     """Number of the reported campaign of each account, -1 for none."""
     campaigns: Campaigns
     groups: Groups
+    yardstick: Yardstick
+    """What natural groups look like here."""
     self_calibrated: bool
     reference_accounts: int
     notes: tuple[str, ...]
@@ -132,7 +134,7 @@ def judge(
     scores = np.maximum(_ranked(groups, test, campaigns), deviates - _ALONE) + _TIE * alone.own
     return Judgement(
         alone.reference, alone.ordinary, alone.signals, alone.below, scores, p_values, flagged,
-        campaign, campaigns, groups, baseline is None, alone.benign,
+        campaign, campaigns, groups, yardstick, baseline is None, alone.benign,
         _notes(alone.benign, natural.shape[0], lacking),
     )  # fmt: skip
 

@@ -55,7 +55,8 @@ FEWEST = 20
 _FAR = 2.0  # spreads; a facet beyond this adds nothing, so that one or two cannot carry a verdict
 _FAR_OF_WORK = 0.7  # spreads; beyond, much of the same work is no more evidence of one hand
 _OWN = np.log(0.5)  # exclusivity below which most who have the scaffold are others
-_FEW = 3  # accounts of which a facet counts half
+FEW = 3
+"""Accounts of which a facet counts half."""
 _OUTLIER = 1.25  # index from which a group is no longer taken for natural
 _NATURAL = 0.6  # share of the groups that are taken for natural at least
 _ROUNDS = 8
@@ -64,7 +65,8 @@ _TOGETHER = (
     1.25  # times what facets give that vary apart; where sums spread more, they hang together
 )
 _TAIL = 0.88  # of that spread in the upper tail: facets are capped, and few groups have all of them
-_FREEDOM = 40  # degrees of freedom of the tail
+FREEDOM = 40
+"""Degrees of freedom of the tail."""
 _LEAST = 0.02  # smallest spread of a facet
 
 
@@ -152,7 +154,7 @@ class Yardstick:
         What few accounts show is drawn towards what is typical: of six, any facet may be chance.
         """
         accounts = np.exp(figures[:, :1])
-        return np.asarray(self._facets(figures) * accounts / (accounts + _FEW))
+        return np.asarray(self._facets(figures) * accounts / (accounts + FEW))
 
     def _facets(self, figures: Floats) -> Floats:
         far = np.array([_FAR_OF_WORK if name in WORK else _FAR for name in NAMES])
@@ -175,7 +177,7 @@ class Yardstick:
         spreads, index = self.spreads(figures), self.index(figures)
         others = figures[:, NAMES.index("exclusivity")] < _OWN
         index = np.where(others, np.minimum(index, 0.0), index)
-        p_values = stdtr(_FREEDOM, -index)  # the upper tail
+        p_values = stdtr(FREEDOM, -index)  # the upper tail
         if self.figures.shape[0] < FEWEST:
             index, p_values = np.zeros(index.size), np.ones(index.size)
         return GroupTest(figures, spreads, self.centre, index, p_values, self.figures)

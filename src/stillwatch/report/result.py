@@ -8,6 +8,8 @@
     out/campaigns.parquet  one row per reported campaign
     out/report.html        all of it for people, in one file
 
+``suspects.json`` beside them is of ``sharing.matching.suspects``, written when these are.
+
 Rules
     - The summary's counts must agree with the findings: a page that contradicts itself is not
       written.

@@ -80,9 +80,9 @@ def from_detection(
             left.append(f"{name}: p-value {p:.2g}, above {settings.most_p:g}")
             continue
         rule = rules.get(str(found["innocent"]).split(" (AML", 1)[0].split(". ", 1)[0])
-        tags = [_tag(secret, account) for account in found["accounts"]]
-        known = _recognised(connection, tags, settings)
-        terms = _terms("campaign", settings, connection, known)
+        tags = [account_tag(secret, account) for account in found["accounts"]]
+        known = recognised(connection, tags, settings)
+        terms = terms_of("campaign", settings, connection, known)
         claim = _campaign(found, terms, rule, fdr)
         outbox.trace(connection, stix_id(claim), tags)
         made.append(_draft(claim, f"{name} of {result}", _staying(found)))
@@ -171,7 +171,8 @@ def fresh_terms(kind: str, settings: Settings, at: datetime | None = None) -> Te
     )
 
 
-def _terms(kind: str, settings: Settings, connection: Connection, known: ClaimId | None) -> Terms:
+def terms_of(kind: str, settings: Settings, connection: Connection, known: ClaimId | None) -> Terms:
+    """The terms of a new claim, or of the next version of the ``known`` one."""
     terms = fresh_terms(kind, settings)
     if known is None:
         return terms
@@ -255,9 +256,7 @@ def _drafted_by(connection: Connection, stix: str, settings: Settings) -> StixId
     return settings.identity
 
 
-def _recognised(
-    connection: Connection, tags: Sequence[bytes], settings: Settings
-) -> ClaimId | None:
+def recognised(connection: Connection, tags: Sequence[bytes], settings: Settings) -> ClaimId | None:
     """The claim that is about the same accounts, if there is one of which we can give a version."""
     seen = outbox.traced(connection, tags)
     best = max(seen, key=lambda stix: (seen[stix], stix), default=None)
@@ -270,7 +269,8 @@ def _recognised(
     return claim_id(StixId(best))
 
 
-def _tag(secret: bytes, account: str) -> bytes:
+def account_tag(secret: bytes, account: str) -> bytes:
+    """What stands for an account in this house's own list of what was claimed."""
     return hmac.digest(secret, account.encode(), hashlib.sha256)[:16]
 
 

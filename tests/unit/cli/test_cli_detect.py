@@ -43,6 +43,7 @@ def test_it_writes_a_result_and_says_where(log: Path, tmp_path: Path) -> None:
     assert "120 requests" in done.stdout
     assert contents(out) == [
         "accounts.parquet", "campaigns.parquet", "findings.jsonl", "report.html", "summary.json",
+            "suspects.json",
     ]  # fmt: skip
 
 

@@ -146,7 +146,7 @@ def band(text: str, context: Context) -> Outcome:
 
 
 def prompt(text: str, context: Context) -> Outcome:
-    """The SHA-256 of a prompt, hex."""
+    """The SHA-256 of a prompt's hash (``campaigns.skeletons``), hex."""
     return _digest(text, context, Kind.PROMPT, PROMPT_HEX)
 
 

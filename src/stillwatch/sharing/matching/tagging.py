@@ -70,10 +70,13 @@ class Done:
     """Identifiers that were not tagged, by reason."""
 
 
-def speaking(connection: Connection, *, released: bool = False) -> dict[str, datetime]:
+def speaking(
+    connection: Connection, publisher: StixId | None = None, *, released: bool = False
+) -> dict[str, datetime]:
     """Our claims that hold and of which identifiers are kept, with the end of each.
 
-    With ``released``, claims that would leave next are among them.
+    Under one name of ours only, if one is given: a row that names a pseudonym's claim would
+    connect the two. With ``released``, claims that would leave next are among them.
     """
     said: dict[str, Any] = {
         claim: orjson.loads(body) for claim, body in tagging.stored(connection).items()
@@ -83,7 +86,8 @@ def speaking(connection: Connection, *, released: bool = False) -> dict[str, dat
     now, found = datetime.now(UTC), dict[str, datetime]()
     for claim, body in said.items():
         end = from_micros(parse_time(body["extensions"][CLAIM]["terms"]["valid_until"]))
-        if body.get("revoked") is not True and end > now:
+        ours = publisher is None or body["created_by_ref"] == publisher
+        if ours and body.get("revoked") is not True and end > now:
             found[claim] = end
     return found
 
@@ -103,7 +107,7 @@ def due(
     found = list[Due]()
     for one in tagging.held(connection):
         if one.claim not in claims:
-            left["its claim is not published, or holds no more"] += 1
+            left["its claim is not published under this name, or holds no more"] += 1
             continue
         until = _until(one, claims[one.claim])
         if until < max(today, one.last_seen):
@@ -132,7 +136,9 @@ def tag(
     """
     epoch, left = open_epoch(tagger.epoch), Counter[str]()
     with store.begin() as connection:
-        wanted = due(connection, store.secret, speaking(connection, released=released), left)
+        wanted = due(
+            connection, store.secret, speaking(connection, publisher, released=released), left
+        )
         there = tagging.marks_of(connection, epoch.name)
     missing = [one for one in wanted if one.key not in there]
     _shuffle(missing)
