@@ -8,7 +8,8 @@ evaluators at once; add up their answers, take the blinds off; compare the canar
     * Where a canary comes out wrong, all are asked again with proof; who cannot prove its answer,
       or proves another one, is set aside until a person restores it, with the evidence in a file.
     * Batches chosen at random are asked again later, with proof (``audits``).
-    * With ``proven`` nothing is returned that was not proven.
+    * With ``proven`` nothing is returned that was not proven: few answers each by itself, many by one
+      proof of their weighted sum (``together``).
     * Inputs, blinds and outputs are not kept, and no error shows them.
 """
 
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,7 @@ from stillwatch.sharing.matching.peer import (
     close_all,
 )
 from stillwatch.sharing.matching.quorum import NoQuorum, Roster
+from stillwatch.sharing.matching.together import weighted
 from stillwatch.sharing.pull import write_evidence
 from stillwatch.store import matching as kept
 from stillwatch.store.database import Store
@@ -49,6 +51,8 @@ _FULL: Final = MOST_ELEMENTS - 100
 """Inputs of a full batch; the rest is for canaries."""
 _TAKE_UP_S: Final = 10.0
 """What proving canaries may take, even where a sign-up waits: once in an epoch."""
+_TOGETHER: Final = 4
+"""Inputs from which a batch is proven as a whole."""
 _RENEW_S: Final = 15.0
 """Least seconds between two questions for a newer document of the epoch."""
 
@@ -205,10 +209,14 @@ class Evaluators:
         batch = self._blinded(inputs, state, indices, proven=proven)
         while True:
             epoch = state.epoch
-            question = Question(epoch.name, epoch.generation, indices, batch.asked, proven)
+            each = proven and len(inputs) < _TOGETHER
+            question = Question(epoch.name, epoch.generation, indices, batch.asked, each)
             try:
                 answers = self._answers(state, question, self._attempt_until(until))
-                outputs = self._finished(state, question, answers, batch)
+                combined = self._combined(state, question, answers)
+                if proven and not each and combined is not None:
+                    combined = self._together(state, question, combined, until)
+                outputs = _finished(combined, batch)
             except Failed as failed:
                 self._failed(state, failed)
             else:
@@ -264,23 +272,31 @@ class Evaluators:
                 one.drop()
         return answers
 
-    def _finished(
-        self,
-        state: _State,
-        question: Question,
-        answers: Mapping[int, Answer],
-        batch: _Batch,
-    ) -> list[bytes] | None:
-        """Outputs, or None where the answers give none together. Raises ``Failed``."""
+    def _combined(
+        self, state: _State, question: Question, answers: Mapping[int, Answer]
+    ) -> list[Element] | None:
+        """Evaluated elements, or None where the answers give none together. Raises ``Failed``."""
         parts = [self._part(state, question, index, one) for index, one in answers.items()]
         if question.proof:
             elements = split_elements(question.elements)
             for part in parts:
                 self._proven(state, question, part, elements, answers[part.index])
         try:
-            return finalize(batch.inputs, batch.blinds, combine(parts, Quorum.of(question.quorum)))
+            return combine(parts, Quorum.of(question.quorum))
         except (NotTrusted, BadElement):
             return None
+
+    def _together(
+        self, state: _State, question: Question, combined: list[Element], until: float | None
+    ) -> list[Element] | None:
+        """The same elements, if a proof of their weighted sum holds. Raises ``Failed``."""
+        try:
+            asked, due = weighted(split_elements(question.elements), combined)
+        except BadElement:
+            return None
+        sum_of = replace(question, elements=asked, proof=True)
+        answers = self._answers(state, sum_of, self._attempt_until(until))
+        return combined if self._combined(state, sum_of, answers) == [due] else None
 
     def _part(self, state: _State, question: Question, index: int, answer: Answer) -> Part:
         data = answer.elements + answer.proof
@@ -398,3 +414,13 @@ class Evaluators:
         with self._store.begin() as connection:
             kept.set_aside(connection, seat.member, state.epoch.name, wrong.why, str(place))
         state.roster.aside(wrong.index, f"{wrong.why} (evidence: {place})")
+
+
+def _finished(combined: list[Element] | None, batch: _Batch) -> list[bytes] | None:
+    """Outputs, or None where there are none."""
+    if combined is None:
+        return None
+    try:
+        return finalize(batch.inputs, batch.blinds, combined)
+    except BadElement:
+        return None
