@@ -25,6 +25,7 @@ from common import emit
 from stillwatch.crypto import oprf, threshold
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.note import VerifierKey
+from stillwatch.crypto.ristretto import Element
 from stillwatch.domain.claim import LegalBasis, StixId, Tlp
 from stillwatch.domain.identifier import Identifier, Kind, NormalForm
 from stillwatch.sharing.known import NO_WITNESSES
@@ -33,6 +34,7 @@ from stillwatch.sharing.matching.actors import Seen, _claim
 from stillwatch.sharing.matching.pack import build, digest, parse
 from stillwatch.sharing.matching.record import dummy
 from stillwatch.sharing.matching.tagset import Source, TagSet, replace_index
+from stillwatch.sharing.matching.together import weighted
 from stillwatch.sharing.settings import Settings
 from stillwatch.store import outbox
 from stillwatch.store import tagging as kept
@@ -56,7 +58,7 @@ class Evaluating:
 
     dealt: threshold.Dealt
     checking: bool
-    """Whether the member checks the proofs; they are made in any case."""
+    """Whether the member has a proof made of each batch's weighted sum, and checks it."""
     evaluators_s: float = 0.0
     proofs_s: float = 0.0
     epoch: Epoch = field(init=False)
@@ -65,22 +67,29 @@ class Evaluating:
         self.epoch = Epoch("2027-q1", self.dealt.public_key, TODAY + timedelta(days=90))
 
     def outputs(self, inputs: Sequence[bytes], *, proven: bool) -> list[bytes]:
-        quorum = threshold.Quorum.of([1, 2])
         blinds, blinded = oprf.blind(inputs)
-        parts = []
+        combined = self._answer(blinded, prove=False)
+        if proven and self.checking:
+            before, began = self.evaluators_s, time.process_time()
+            asked, due = weighted(blinded, combined)
+            assert self._answer([asked], prove=True) == [due]
+            spent = time.process_time() - began
+            self.proofs_s += spent - (self.evaluators_s - before)
+        return oprf.finalize(inputs, blinds, combined)
+
+    def _answer(self, blinded: Sequence[Element], *, prove: bool) -> list[Element]:
+        quorum, parts = threshold.Quorum.of([1, 2]), []
         for index in quorum.indices:
-            context = threshold.proof_context(self.epoch.name, 0, index)
+            context = threshold.proof_context(self.epoch.name, 0, index) if prove else None
             began = time.process_time()
             share = self.dealt.shares[index - 1]
             part = threshold.evaluate_share(share, quorum, blinded, context=context)
             self.evaluators_s += time.process_time() - began
-            if proven and self.checking:
-                began = time.process_time()
+            if context is not None:
                 public = self.dealt.public_shares[index - 1]
                 threshold.verify_part(part, public, quorum, blinded, context)
-                self.proofs_s += time.process_time() - began
             parts.append(part)
-        return oprf.finalize(inputs, blinds, threshold.combine(parts, quorum))
+        return threshold.combine(parts, quorum)
 
 
 def cpu(work: Callable[[], Any]) -> tuple[float, Any]:
