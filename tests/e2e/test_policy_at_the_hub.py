@@ -95,8 +95,8 @@ def test_the_hub_takes_the_lawful_and_nothing_else(hub: World, publisher: str):
     assert unnamed == {}
     assert stored(hub) == 0
 
-    lawful = policycorpus.load("lawful")
-    refused = {}
+    lawful = [one for one in policycorpus.load("lawful") if not one.name.startswith("tags-")]
+    refused = {}  # a claim of tags needs its pack at the hub besides
     for payload in lawful:
         _, answer = post(hub, payload.envelope(publisher, KEY))
         if not answer.get("success_count"):

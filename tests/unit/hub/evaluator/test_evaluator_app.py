@@ -16,7 +16,6 @@ from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.oprf import blind, evaluate, evaluate_input, finalize
 from stillwatch.crypto.ristretto import IDENTITY, multiply_base, random_scalar
 from stillwatch.crypto.threshold import Quorum, combine, proof_context, verify_part
-from stillwatch.hub.database import Database
 from stillwatch.hub.evaluator import audit, ledger
 from stillwatch.hub.evaluator.limits import Limits
 from stillwatch.hub.evaluator.schema import opened
@@ -242,7 +241,7 @@ class TestQuota:
             assert answers == [200, 200, 429]
 
     def test_a_grant_lets_a_base_be_screened(self, evaluator: Running) -> None:
-        database = Database(opened(evaluator.database).url)
+        database = opened(evaluator.database)
         with database.write() as connection:
             day = int(time.time()) // ledger.DAY
             ledger.grant(connection, "identity--alpha", 5_000, day)

@@ -11,7 +11,7 @@ from stillwatch.sharing.matching.actors import Seen
 from stillwatch.store.database import Store
 
 TODAY = datetime.now(UTC).date()
-SEEN = Seen(TODAY - timedelta(days=20), TODAY - timedelta(days=2), 80, tactic="rubric-grading")
+SEEN = Seen(TODAY - timedelta(days=20), TODAY - timedelta(days=2), 80, tactic="rubric-sweep")
 
 
 @pytest.fixture
