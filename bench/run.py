@@ -26,6 +26,7 @@ from hub import growth
 from hub import speed as hub_speed
 from joined import bands
 from joined import detection as joint_detection
+from matching import goals, three_labs
 from quality import ablation, baselines, calibration, edges, replay, weights, windows, worlds
 
 NOTES = Path(__file__).with_name("NOTES.md")
@@ -45,6 +46,9 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
 
     def of_hub(name: str) -> str:
         return f"cd bench && python -m hub.{name}"
+
+    def of_matching(name: str) -> str:
+        return f"cd bench && python -m matching.{name}"
 
     return [
         ("Speed and memory", "python bench/speed.py", lambda: speed.measure(repeat)),
@@ -76,6 +80,8 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ("Planted marks", corr("marks"), lambda: marks.measured(20, 1000)),
         ("The hub beside OpenTAXII", of_hub("speed"), lambda: hub_speed.measured(repeat)),
         ("The hub as it grows", of_hub("growth"), lambda: growth.measured(20)),
+        ("Private matching: what it costs", of_matching("goals"), goals.measured),
+        ("Actors at three labs", of_matching("three_labs"), three_labs.measured),
         (
             "Planted marks through neural students",
             corr("neural --quick 1 --runs 6"),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common import DATA, emit
 from stillwatch.domain.identifier import oprf_input
 from stillwatch.sharing.identifiers.fields import Layout
 from stillwatch.sharing.identifiers.interface import Tally
@@ -117,20 +118,36 @@ def _texts(person: Person) -> Iterator[bytes]:
         yield oprf_input(identifier, EPOCH)
 
 
-def rows(told: dict[str, Any]) -> list[dict[str, Any]]:
+def measured(actors: int = 500, innocents: int = 100_000, seed: int = 1) -> dict[str, Any]:
     """A table of it."""
-    return [
-        {
-            "lab": one.lab,
-            "recognised of those with a strong identifier": f"{one.recognised} of {one.returning}",
-            "matched by an address block alone": one.weak,
-            "false matches": f"{one.false} of {one.innocents:,} innocents",
-            "leads by step": ", ".join(f"{n} {step}" for step, n in sorted(one.steps.items())),
-            "client CPU s": round(one.cpu_s),
-            "wall s": round(one.wall_s),
-        }
+    told = measure(DATA / "three-labs", actors, innocents, seed)
+    rows = [
+        [
+            one.lab,
+            f"{one.recognised} of {one.returning}",
+            f"{one.weak} of {actors - one.returning}",
+            f"{one.false} of {one.innocents:,}",
+            ", ".join(f"{n} {step}" for step, n in sorted(one.steps.items())),
+            f"{one.cpu_s:.0f}",
+            f"{one.wall_s:.0f}",
+        ]
         for one in told["labs"]
     ]
+    head = ["lab", "recognised, of those with a strong identifier", "of those with none",
+            "innocents matched", "leads", "client CPU-s", "wall s"]  # fmt: skip
+    what = [
+        ["actors published", told["actors"]],
+        ["publishing took", f"{told['publish_s']:.0f} s"],
+        ["bytes searched: hub, evaluators, wires", f"{told['scanned_mb']:,.0f} MB"],
+        ["raw identifiers, inputs and their plain hashes looked for", f"{told['needles']:,}"],
+        ["found", told["leaks"]],
+    ]
+    return {
+        "tables": [
+            {"title": "At the other labs", "head": head, "rows": rows},
+            {"title": "What everybody else got to see", "head": ["", ""], "rows": what},
+        ]
+    }
 
 
 def main() -> None:
@@ -139,12 +156,9 @@ def main() -> None:
     parser.add_argument("--actors", type=int, default=500)
     parser.add_argument("--innocents", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", type=Path, default=Path("data/three-labs"))
+    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    told = measure(given.folder.absolute(), given.actors, given.innocents, given.seed)
-    for row in rows(told):
-        print(row)
-    print({name: value for name, value in told.items() if name != "labs"})
+    emit(measured(given.actors, given.innocents, given.seed), given.json)
 
 
 if __name__ == "__main__":
