@@ -19,10 +19,10 @@ class Command(NamedTuple):
     @property
     def words(self) -> list[str]:
         """The words up to a pipe or redirection."""
-        lexer = shlex.shlex(self.line, posix=True, punctuation_chars="|>;&")
+        lexer = shlex.shlex(self.line, posix=True, punctuation_chars="|<>;&")
         lexer.whitespace_split = True
         words = list(lexer)
-        ends = (i for i, word in enumerate(words) if set(word) <= set("|>;&"))
+        ends = (i for i, word in enumerate(words) if set(word) <= set("|<>;&"))
         return words[: next(ends, len(words))]
 
 
