@@ -17,10 +17,14 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from stillwatch.domain.identifier import oprf_input
+from stillwatch.errors import NotTrusted
 from stillwatch.hub.database import connect
 from stillwatch.hub.schema import audit, packs
 from stillwatch.hub.setup import initialise
+from stillwatch.sharing.matching.interface import tag_of
 from stillwatch.sharing.matching.pack import parse
+from stillwatch.sharing.matching.record import Row, open_row
 from stillwatch.store import tagging as kept
 from tests.databases import sqlite
 from tests.sharers import Labs, labs
@@ -161,7 +165,17 @@ def _marked(sample: Sample, byte: int, bits: int) -> Sample:
 def scrubbed(text: str, lab: Lab) -> Any:
     """A claim without what is random or a time."""
     said = json.loads(text)
-    names = {"id", "name", "created", "modified", "valid_from", "valid_until", "signature", "pack", "pattern"}
+    names = {
+        "id",
+        "name",
+        "created",
+        "modified",
+        "valid_from",
+        "valid_until",
+        "signature",
+        "pack",
+        "pattern",
+    }
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
@@ -278,3 +292,21 @@ def test_how_many_rows_went_with_an_actor_is_not_told(alpha: Lab, beta: Lab) -> 
         assert 3 + 3 + 16 <= len(gone) <= 3 + 3 + 48
         told.add(len(gone))
     assert len(told) > 1
+
+
+def test_who_matches_one_row_opens_no_sibling_of_it(alpha: Lab, beta: Lab) -> None:
+    """Siblings name the same claim, but inside the seals of their own outputs only."""
+    (claim,) = alpha.say({"one": {email(f"a{n}") for n in range(8)} | {address(1)}})
+    alpha.share()
+    rows = [Row.parse(row) for its in read(beta).values() for row in its]
+    (output,) = beta.tagger.outputs([oprf_input(email("a3"), "2026-q4")], proven=False)
+    publisher, opened = alpha.settings.identity, []
+    for row in rows:
+        for tag in {row.tag, tag_of(output)}:  # under its own tag, and under the one that is known
+            try:
+                opened.append(open_row(replace(row, tag=tag), output, publisher, "2026-q4"))
+            except NotTrusted:
+                continue
+    assert [(one.claim, one.kind) for one in opened] == [(claim, "email")]
+    # the log's claim of the actor does not name its rows, nor the rows the claim
+    assert not any(claim.encode() in bytes(row) for row in rows)
