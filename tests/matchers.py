@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from stillwatch.crypto.epoch_document import sign, signed
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.threshold import Dealt
 from stillwatch.domain.identifier import Identifier, Kind, RawIdentifier
-from stillwatch.hub.evaluator import audit
+from stillwatch.hub.evaluator import audit, ledger
 from stillwatch.hub.evaluator.limits import Limits
 from stillwatch.hub.evaluator.schema import opened
 from stillwatch.hub.setup import initialise
@@ -162,6 +163,12 @@ class Matchers:
         settings = self.settings(who)
         with closing(Hub(settings.url, settings.member, settings.token())) as hub:
             yield hub
+
+    def grant(self, who: str, to: str, elements: int) -> None:
+        """A lab lets a member ask more of its evaluator, until tomorrow."""
+        until = int(time.time()) // ledger.DAY + 1
+        with closing(opened(self.nodes[who].database)) as database, database.write() as connection:
+            ledger.grant(connection, f"identity--{to}", elements, until)
 
     def counts(self, who: str) -> dict[tuple[str, str], int]:
         """What a lab's evaluator has in its audit: member, what, and how often."""

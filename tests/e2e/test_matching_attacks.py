@@ -55,6 +55,7 @@ INNOCENT = {
     "payment": "acme:fp1x9k2m7q4w8z",
 }
 ACTOR = {"email": "the.actor.itself@gmail.com", "phone": "+49 30 901821"}
+PHONES = [{"phone": f"+49 30 9018{n:02}"} for n in range(30, 90)]
 GREEDY = Manner(canary_rate=0, audit_rate=0, patience_s=0)
 """A client that pays for nothing but its guesses."""
 
@@ -161,6 +162,37 @@ class TestFraming:
         assert publishers(lead) == {forum.settings("gamma").identity, name}
         assert lead["step"] == "challenge"
         assert any("add no voice" in line or "one voice" in line for line in lead["why"])
+
+    def test_a_hub_that_lies_about_standing_adds_no_voice_and_revives_nothing(
+        self, forum: Matchers
+    ) -> None:
+        """Standing is the hub's word; what publishers signed is the log's."""
+        (claim,) = forum.catch("gamma", {"actor": "x", **INNOCENT})
+        forum.pull()
+        with forum.labs.world.client("beta") as client:
+            said = client.get("/v1/standing").json()
+        (mine,) = [one for one in said["standing"] if one["claim"] == claim]
+        mine |= {"state": "current", "confirm": 99}
+        shows(forum, "/v1/standing", orjson.dumps(said))
+        forum.pull("beta")
+        assert forum.labs.standing("beta", claim)["confirmed"] == 99
+        assert step(forum, "beta", INNOCENT) == "challenge"
+        forum.labs.disturb.clear()
+        forum.labs.run("gamma", "revoke", claim, "--reason", "an error", "--by", "counsel")
+        forum.labs.run("gamma", "publish")
+        shows(forum, "/v1/standing", orjson.dumps(said))
+        forum.pull("beta")
+        lead = forum.screen("beta", INNOCENT)
+        assert (lead["step"], lead["evidence"][0]["standing"]) == ("none", "revoked")
+
+
+def shows(forum: Matchers, path: str, body: bytes) -> None:
+    """The hub answers this to whoever asks for a path, from now on."""
+
+    def reply(asked: Asked, onward: Callable[[], Reply]) -> Reply:
+        return Reply(body) if asked.path == path else onward()
+
+    forum.labs.disturb[:] = [reply]
 
 
 def speak(
@@ -284,21 +316,12 @@ class TestEpochs:
         assert [one["generation"] for one in pins] == [0, 1]
         return old
 
-    @staticmethod
-    def shows(forum: Matchers, body: bytes) -> None:
-        """The hub shows beta other documents from now on."""
-
-        def reply(asked: Asked, onward: Callable[[], Reply]) -> Reply:
-            return Reply(body) if asked.path == "/v1/epochs" else onward()
-
-        forum.labs.disturb[:] = [reply]
-
     def test_a_rolled_back_epoch_is_refused_with_evidence(
         self, forum: Matchers, renewed: bytes
     ) -> None:
         pins = forum.settings("beta").tags / "epochs.json"
         before = pins.read_bytes()
-        self.shows(forum, renewed)
+        shows(forum, "/v1/epochs", renewed)
         with pytest.raises(NotTrusted, match=f"generation 1 of epoch {EPOCH} is gone"):
             forum.labs.run("beta", "pull")
         assert pins.read_bytes() == before
@@ -314,7 +337,7 @@ class TestEpochs:
         documents = orjson.loads(renewed)
         keys = [forum.key(who) for who in NAMES]
         documents["epochs"].append(signed(other, {key.id: sign_epoch(other, key) for key in keys}))
-        self.shows(forum, orjson.dumps(documents))
+        shows(forum, "/v1/epochs", orjson.dumps(documents))
         with pytest.raises(NotTrusted, match=r"two documents|may not change"):
             forum.labs.run("beta", "pull")
 
@@ -349,6 +372,29 @@ class TestOutage:
         assert {c: lead["step"] for c, lead in forum.base("beta", base).items()} == {
             "c17": "challenge"
         }
+
+    def test_sign_ups_that_spend_the_quota_are_told_and_not_lost(self, tmp_path: Path) -> None:
+        """A banned actor signs up until its lab may ask no more, and once again."""
+        with matchers(tmp_path, daily=150) as forum:
+            forum.catch("alpha", {"actor": "x", **ACTOR})
+            forum.pull("beta")
+            leads = [
+                forum.screen("beta", {"id": f"s{n}", "email": f"flood.{n}@gmail.com", **PHONES[n]})
+                for n in range(len(PHONES))
+            ]
+            assert [lead["screened"] for lead in leads[:3]] == [True] * 3
+            last = forum.screen("beta", ACTOR)
+            assert (last["screened"], last["step"]) == (False, "none")
+            assert "over quota" in last["why"][0]
+            with pytest.raises(PeerError, match="over quota"):
+                forum.ran("beta", "--strict", stdin=json.dumps(ACTOR))
+            # the operators of the evaluators grant more, for a day: nobody was forgotten
+            for who in NAMES:
+                forum.grant(who, "beta", 5_000)
+            base = [{"customer_id": "s99", **ACTOR}, {"customer_id": "s98", **INNOCENT}]
+            assert {c: lead["step"] for c, lead in forum.base("beta", base).items()} == {
+                "s99": "challenge"
+            }
 
 
 def test_what_left_the_labs_holds_nobody(forum: Matchers) -> None:
