@@ -27,7 +27,7 @@ from stillwatch.crypto.keys import SigningKey
 from stillwatch.domain.claim import TagsClaim
 from stillwatch.errors import PeerError
 from stillwatch.intel.ids import stix_id
-from stillwatch.intel.packform import LIMITS, PackLimits
+from stillwatch.intel.packform import LIMITS, MULTIPLE, PackLimits
 from stillwatch.intel.policy.check import require_lawful
 from stillwatch.intel.signed import sign
 from stillwatch.intel.stix import from_stix, to_stix
@@ -47,6 +47,8 @@ from stillwatch.store.tagging import OwnPack, Tagged
 _random: Final = random.SystemRandom()
 _DECOYS: Final = (16, 48)
 """Dummies that go, or come again, with rows of actors, beyond one for each: at least, at most."""
+_LEAST: Final = 64
+"""Dummies among the rows of one publication, so that there are some to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def pack_up(
             rows += map(_dummy, _again(there, rows, dummies))
         if not rows and not (snapshot and there):
             return []
+        rows += [_dummy() for _ in range(_lacking(rows))]
         _random.shuffle(rows)
         parts = [rows[at : at + limits.rows] for at in range(0, len(rows), limits.rows)] or [[]]
         serial = _serial(connection, settings, epoch.name)
@@ -134,7 +137,13 @@ def _decoys(rows: int, dummies: int) -> int:
     return min(dummies, rows + _random.randint(*_DECOYS)) if rows else 0
 
 
-def _dummy(tag: bytes) -> Tagged:
+def _lacking(rows: Sequence[Tagged]) -> int:
+    """Dummies that rows need beyond those which fill their packs up."""
+    there = sum(not one.claim for one in rows) + -len(rows) % MULTIPLE
+    return max(_LEAST - there, 0)
+
+
+def _dummy(tag: bytes | None = None) -> Tagged:
     return Tagged("", b"", b"", bytes(dummy(tag)))
 
 

@@ -278,6 +278,21 @@ def test_rows_that_are_sealed_anew_come_with_dummies(alpha: Lab, beta: Lab, snap
     assert set(after) <= set(read(beta))
 
 
+def test_there_are_dummies_however_many_rows_there_are(alpha: Lab, beta: Lab) -> None:
+    """250 rows would leave room for six dummies: too few to hide who goes."""
+    alpha.say({"one": {email(f"a{n}") for n in range(5)}})
+    alpha.say({"two": {email(f"b{n}") for n in range(245)}})
+    (pack,) = alpha.share().stored
+    assert pack.rows == 512
+    before = read(beta)
+    (claim,) = {one.claim for one in beta.find(email("a1"))}
+    alpha.labs.run("alpha", "revoke", claim, "--reason", "an error", "--by", "reviewer")
+    alpha.publish()
+    alpha.share(snapshot=True)
+    gone = set(before) - set(read(beta))
+    assert 5 + 5 + 16 <= len(gone) <= 5 + 5 + 48
+
+
 def test_how_many_rows_went_with_an_actor_is_not_told(alpha: Lab, beta: Lab) -> None:
     """A revocation and the snapshot after it: what has gone is by far not the actor's alone."""
     told = set()
