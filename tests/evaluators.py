@@ -147,19 +147,29 @@ def running(
     limits: Limits | None = None,
     url: str = "",
     clock: Any = seconds,
+    *,
+    keys: dict[str, SigningKey] | None = None,
+    port: int = 0,
+    relay: str = "",
 ) -> Iterator[Running]:
-    """Serve shares over HTTP; the database is kept from one time to the next."""
+    """Serve shares over HTTP; the database is kept from one time to the next.
+
+    ``relay`` is the host and port under which members know it, if it is not its own.
+    """
     roster = Roster(folder / "members.json")
+    roster.keys.update(keys or {})
     roster.write()
     url = url or f"sqlite:///{folder / 'evaluator.db'}"
     initialise(url)
     limits = limits or Limits()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         listener.listen(128)
         host = f"127.0.0.1:{listener.getsockname()[1]}"
         members = Members(roster.path, limits)
-        parts = Parts(opened(url), Shares(shares), members, frozenset((host,)), limits, clock)
+        hosts = frozenset((host, relay or host))
+        parts = Parts(opened(url), Shares(shares), members, hosts, limits, clock)
         config = uvicorn.Config(
             Evaluator(parts), log_level="critical", lifespan="on", ws="none", http=Protocol
         )

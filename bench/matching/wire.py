@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -12,15 +13,24 @@ class Wire:
         self._onward = port
         self._kept = kept.open("ab")
         self._lock = threading.Lock()
+        self._pairs: dict[threading.Thread, tuple[socket.socket, socket.socket]] = {}
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._socket.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """Take no more connections; what was kept is on disk."""
+        """Take no more connections and end those there are; what was kept is on disk."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._socket.close()
         with self._lock:
-            self._kept.close()
+            pairs = dict(self._pairs)
+        for thread, pair in pairs.items():
+            for one in pair:
+                _end(one)
+            thread.join()
+        self._kept.close()
 
     def _accept(self) -> None:
         while True:
@@ -33,18 +43,34 @@ class Wire:
             except OSError:
                 near.close()
                 continue
-            for one, other in ((near, far), (far, near)):
+            thread = threading.Thread(target=self._relay, args=(near, far), daemon=True)
+            with self._lock:
+                self._pairs[thread] = (near, far)
+            thread.start()
+
+    def _relay(self, near: socket.socket, far: socket.socket) -> None:
+        with near, far:
+            for one in (near, far):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+            back = threading.Thread(target=self._carry, args=(far, near), daemon=True)
+            back.start()
+            self._carry(near, far)
+            back.join()
+        with self._lock:
+            del self._pairs[threading.current_thread()]
 
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
         try:
             while data := source.recv(1 << 16):
                 with self._lock:
-                    if not self._kept.closed:
-                        self._kept.write(data)
+                    self._kept.write(data)
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:
-            source.close()
-            target.close()
+            _end(source)
+            _end(target)
+
+
+def _end(one: socket.socket) -> None:
+    with suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)

@@ -2,9 +2,11 @@
 
 Rules
     * All rows that wait go into one pack together: when a pack was made says nothing of a row.
-    * A snapshot has the rows that hold, and keeps the dummies that are known already. For each row
-      that it leaves out it leaves out a dummy, too, if there is one, so that what has gone is not
-      all of one actor's.
+    * Tags stay the same within an epoch, so whoever compares packs sees which are gone, and which
+      came again. A snapshot has the rows that hold, and keeps the dummies that are known already;
+      with rows that it leaves out it leaves out dummies, and with rows that were sealed anew the
+      tags of dummies come again: as many and some more, a number drawn at random (``_decoys``), so
+      that neither who they belong to nor how many there were can be told.
     * Pack and signed claim are kept before either leaves. A pack is sent first, then its claim;
       both may be sent again. What the hub refuses is taken apart, and its rows wait for the next.
 """
@@ -25,14 +27,14 @@ from stillwatch.crypto.keys import SigningKey
 from stillwatch.domain.claim import TagsClaim
 from stillwatch.errors import PeerError
 from stillwatch.intel.ids import stix_id
-from stillwatch.intel.packform import LIMITS, PackLimits
+from stillwatch.intel.packform import LIMITS, MULTIPLE, PackLimits
 from stillwatch.intel.policy.check import require_lawful
 from stillwatch.intel.signed import sign
 from stillwatch.intel.stix import from_stix, to_stix
 from stillwatch.sharing import publish as publishing
 from stillwatch.sharing.drafts import fresh_terms
 from stillwatch.sharing.hub import Hub
-from stillwatch.sharing.matching.interface import KeyEpoch
+from stillwatch.sharing.matching.interface import TAG_BYTES, KeyEpoch
 from stillwatch.sharing.matching.pack import build, digest, parse
 from stillwatch.sharing.matching.record import Row, dummy
 from stillwatch.sharing.matching.tagging import Tell, due, open_epoch, silent, speaking
@@ -43,6 +45,10 @@ from stillwatch.store.outbox import Sent
 from stillwatch.store.tagging import OwnPack, Tagged
 
 _random: Final = random.SystemRandom()
+_DECOYS: Final = (16, 48)
+"""Dummies that go, or come again, with rows of actors, beyond one for each: at least, at most."""
+_LEAST: Final = 64
+"""Dummies among the rows of one publication, so that there are some to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,11 @@ def pack_up(
             rows = holding(there, wanted)
         else:
             rows = [one for one in there if not one.pack and one.claim in claims]
+            dummies = sorted({_tag(one) for one in there if one.pack and not one.claim})
+            rows += map(_dummy, _again(there, rows, dummies))
         if not rows and not (snapshot and there):
             return []
+        rows += [_dummy() for _ in range(_lacking(rows))]
         _random.shuffle(rows)
         parts = [rows[at : at + limits.rows] for at in range(0, len(rows), limits.rows)] or [[]]
         serial = _serial(connection, settings, epoch.name)
@@ -107,9 +116,39 @@ def holding(
     """Rows of a snapshot: those wanted, the newest of each, and dummies that were there."""
     newest = {(one.claim, one.mark, one.record): one for one in there if one.claim}
     live = [one for key, one in newest.items() if key in wanted]
-    gone = len(newest) - len(live)
-    dummies = [one for one in there if not one.claim]
-    return live + _random.sample(dummies, max(len(dummies) - gone, 0))
+    dummies = {_tag(one): one for one in there if not one.claim}
+    gone = {_tag(one) for one in there if one.claim} - {_tag(one) for one in live}
+    stay = _random.sample(sorted(dummies), len(dummies) - _decoys(len(gone), len(dummies)))
+    anew = set(_again(there, live, stay))
+    return live + [_dummy(tag) if tag in anew else dummies[tag] for tag in stay]
+
+
+def _again(
+    there: Sequence[Tagged], rows: Sequence[Tagged], dummies: Sequence[bytes]
+) -> list[bytes]:
+    """Tags of dummies to come again with rows whose tags were seen before with other contents."""
+    before = {_tag(one) for one in there if one.pack}
+    seen = before & {_tag(one) for one in rows if not one.pack}
+    return _random.sample(dummies, _decoys(len(seen), len(dummies)))
+
+
+def _decoys(rows: int, dummies: int) -> int:
+    """How many of so many dummies share the fate of so many rows."""
+    return min(dummies, rows + _random.randint(*_DECOYS)) if rows else 0
+
+
+def _lacking(rows: Sequence[Tagged]) -> int:
+    """Dummies that rows need beyond those which fill their packs up."""
+    there = sum(not one.claim for one in rows) + -len(rows) % MULTIPLE
+    return max(_LEAST - there, 0)
+
+
+def _dummy(tag: bytes | None = None) -> Tagged:
+    return Tagged("", b"", b"", bytes(dummy(tag)))
+
+
+def _tag(one: Tagged) -> bytes:
+    return one.row[:TAG_BYTES]
 
 
 def settle(connection: Connection, *, released: bool = False) -> list[OwnPack]:

@@ -27,7 +27,7 @@ from stillwatch.sharing.matching.interface import tag_of
 from stillwatch.sharing.matching.labs import Labs, Newest
 from stillwatch.sharing.matching.leads import Held, Match, Voices, lead
 from stillwatch.sharing.matching.record import Record, open_row
-from stillwatch.sharing.matching.tagset import Candidate, TagSet
+from stillwatch.sharing.matching.tagset import MOST_ROWS, Candidate, TagSet
 from stillwatch.sharing.matching.thresholds import Thresholds, load_thresholds
 from stillwatch.sharing.matching.worth import Missing, Worth
 from stillwatch.sharing.settings import Settings, load_settings
@@ -163,10 +163,18 @@ class Screener:
             evaluated += len(outputs)
             rows = tags.lookup([tag_of(output) for output in outputs])
             for places, output, candidates in zip(inputs.values(), outputs, rows, strict=True):
-                for candidate in candidates:
-                    for row, part in places:
-                        kind = subjects[row].identifiers[part]
-                        match = self._opened(candidate, output, epoch, kind, part)
+                if not candidates:
+                    continue
+                opened = [(one, _opened(one, output, epoch)) for one in candidates]
+                over = 0
+                if len(candidates) >= MOST_ROWS:
+                    over = tags.passed_over(tag_of(output))
+                for row, part in places:
+                    kind = subjects[row].identifiers[part]
+                    if over:
+                        counts[row]["more rows of one publisher than are looked at"] += over
+                    for candidate, record in opened:
+                        match = self._matched(candidate, record, kind, part)
                         if isinstance(match, Match):
                             found[row].append(match)
                         else:
@@ -224,22 +232,28 @@ class Screener:
             )
         return asked
 
-    def _opened(
-        self, candidate: Candidate, output: bytes, epoch: str, asked: Identifier, part: int
+    def _matched(
+        self, candidate: Candidate, record: Record | str, asked: Identifier, part: int
     ) -> Match | str:
-        """The match behind a row, or why it has no effect."""
-        if candidate.epoch != epoch:
-            return "of another epoch"
-        try:
-            record = open_row(candidate.row, output, candidate.publisher, candidate.epoch)
-        except NotTrusted:
-            return "does not open"
+        """The match that a record is for an identifier, or why it has no effect."""
+        if isinstance(record, str):
+            return record
         if record.kind != asked.kind.value:
             return "says another kind of identifier than it stands under"
         entry = self._worth.of(record.claim, candidate.publisher)
         if isinstance(entry, Missing):
             return entry.why
         return _match(record, candidate, entry, asked, part)
+
+
+def _opened(candidate: Candidate, output: bytes, epoch: str) -> Record | str:
+    """The record of a row, or why there is none."""
+    if candidate.epoch != epoch:
+        return "of another epoch"
+    try:
+        return open_row(candidate.row, output, candidate.publisher, candidate.epoch)
+    except NotTrusted:
+        return "does not open"
 
 
 def _match(

@@ -5,6 +5,9 @@ Rules
       as a whole: who looks up sees the old set or the new one, never half of either.
     * A digest is checked whenever an index is built; an index that names a pack which is not there
       is opened again, as another process may have replaced it in between.
+    * Rows of one publisher under one tag are bounded: a member could fill its packs with the tag of
+      an identifier that many customers have, and every lookup of it would take seconds. The
+      newest count; how many were passed over can be asked for.
     * A candidate is a row under the tag. Whether it opens, and what it counts, is the reader's
       matter; most rows of other labs are dummies and open for nobody.
 """
@@ -30,6 +33,9 @@ _INDEX: Final = "tags.index"
 _TRIES: Final = 3
 _AGAIN: Final = "`stillwatch share pull` fetches what is missing and makes the index anew"
 _ALIGN: Final = 16
+MOST_ROWS: Final = 256
+"""Of one publisher under one tag: its claims through one identifier that are looked at."""
+_NONE: Final = np.empty(0, np.int64)
 _ENTRY: Final = 24
 """Bytes an entry of the index: two words of the tag, number of the pack, row in it."""
 
@@ -88,6 +94,8 @@ class TagSet:
             np.frombuffer(index, np.uint32, count, start + (16 + place * 4) * count)
             for place in (0, 1)
         )
+        names = sorted({one.publisher for one in self.sources})
+        self._publisher = np.array([names.index(one.publisher) for one in self.sources], np.uint32)
         self._packs = [_mapped(packs / f"{one.sha256}.pack") for one in self.sources]
 
     @classmethod
@@ -112,7 +120,18 @@ class TagSet:
         return len(self._high)
 
     def lookup(self, tags: Sequence[bytes]) -> list[list[Candidate]]:
-        """Rows under each tag, in the order asked. Raises ``ValueError`` for what is no tag."""
+        """Rows under each tag, in the order asked, at most ``MOST_ROWS`` of each publisher.
+
+        Raises ``ValueError`` for what is no tag.
+        """
+        return [[self._candidate(at) for at in self._bounded(one)] for one in self._places(tags)]
+
+    def passed_over(self, tag: bytes) -> int:
+        """Rows under a tag that a lookup does not give, because their publisher has too many."""
+        (places,) = self._places([tag])
+        return len(places) - len(self._bounded(places))
+
+    def _places(self, tags: Sequence[bytes]) -> list[Any]:
         if any(len(tag) != TAG_BYTES for tag in tags):
             raise ValueError(f"a tag has {TAG_BYTES} bytes")
         if not tags:
@@ -122,18 +141,19 @@ class TagSet:
         first = np.searchsorted(self._high, high, "left")
         last = np.searchsorted(self._high, high, "right")
         return [
-            self._candidates(int(begin), int(end), want) if begin < end else []
+            begin + np.flatnonzero(self._low[begin:end] == want) if begin < end else _NONE
             for begin, end, want in zip(first, last, low, strict=True)
         ]
 
-    def _candidates(self, begin: int, end: int, low: np.uint64) -> list[Candidate]:
-        places = begin + np.flatnonzero(self._low[begin:end] == low)
-        return [
-            Candidate(
-                self._packs[self._pack[at]].row(int(self._row[at])), self.sources[self._pack[at]]
-            )
-            for at in places
-        ]
+    def _bounded(self, places: Any) -> Any:
+        if len(places) <= MOST_ROWS:
+            return places
+        who = self._publisher[self._pack[places]]
+        return np.concatenate([places[who == one][-MOST_ROWS:] for one in np.unique(who)])
+
+    def _candidate(self, at: int) -> Candidate:
+        number = self._pack[at]
+        return Candidate(self._packs[number].row(int(self._row[at])), self.sources[number])
 
 
 def replace_index(folder: Path, sources: Sequence[Source]) -> int:

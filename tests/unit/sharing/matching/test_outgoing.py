@@ -189,9 +189,9 @@ def test_a_snapshot_leaves_out_the_dead_and_keeps_the_rest(alpha: Lab, beta: Lab
     assert len(beta.find(email("two"))) == 1
     (path,) = beta.settings.tags.glob("*.pack")
     after = {bytes(row) for row in parse(path.read_bytes())}
-    # with each of the three rows that went, a dummy went: nobody can tell which is which
-    assert len(before - after) == 2 * len(ONE)
-    assert len(before & after) == 256 - 2 * len(ONE)
+    # with the three rows that went, dummies went: nobody can tell which are which, or how many
+    assert 2 * len(ONE) + 16 <= len(before - after) <= 2 * len(ONE) + 48
+    assert len(before & after) == 256 - len(before - after)
 
 
 def test_a_snapshot_of_nothing_takes_everything_back(alpha: Lab, beta: Lab) -> None:

@@ -15,7 +15,7 @@ from stillwatch.domain.claim import StixId
 from stillwatch.domain.identifier import Kind
 from stillwatch.domain.lead import Lead, Step
 from stillwatch.errors import PeerError
-from stillwatch.sharing.matching.record import Row, seal
+from stillwatch.sharing.matching.record import Row, dummy, seal
 from stillwatch.sharing.matching.screening import Screener, Subject, chunked
 from tests.evaluating import evaluators
 from tests.screenlab import ALPHA, BETA, GAMMA, Lab, files_of, identifier, lab
@@ -123,6 +123,25 @@ def test_records_that_do_not_hold_are_counted_and_have_no_effect(home: Lab) -> N
     replayed = seal(home.record(claim, MAIL.kind), home.output(MAIL), ALPHA, "2026q3")
     home.lists(ALPHA, replayed, Row(honest.tag, honest.nonce, bytes(len(honest.sealed))))
     assert reasons(screened(home, MAIL)) == {"does not open": 2}
+
+
+def test_a_pack_full_of_one_tag_hides_nothing_and_is_not_walked(home: Lab) -> None:
+    """Beta fills a pack with the tag of an identifier that many have: lookups stay bounded."""
+    mine = home.actor(BETA, 2)
+    tag = home.output(MAIL)[:16]
+    home.lists(BETA, *(dummy(tag) for _ in range(3_000)))
+    home.ban(ALPHA, home.actor(ALPHA), MAIL)
+    found = screened(home, MAIL)
+    assert (found.step, [one.publisher for one in found.evidence]) == (Step.CHALLENGE, [ALPHA])
+    more = "more rows of one publisher than are looked at"
+    assert dict(found.ignored) == {"does not open": 256, more: 2_744}
+    # real ones are no better: one voice, and a lead of bounded size
+    home.rows[BETA] = [home.row(BETA, mine, MAIL, confidence=n % 100) for n in range(1_000)]
+    home.sync()
+    found = screened(home, MAIL)
+    assert dict(found.ignored) == {more: 744}
+    assert len(found.evidence) <= 1 + 256
+    assert {one.publisher for one in found.evidence} == {ALPHA, BETA}
 
 
 def test_packs_of_another_epoch_are_not_asked_for(home: Lab) -> None:
