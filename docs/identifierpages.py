@@ -45,10 +45,20 @@ The address's domain comes as `domain`, unless strangers share it.
 
 ## Phone
 
-E.164, if the number is in its country's plan and one customer can hold it. `00` and a region's own prefix are `+`; `(0)` in
-the middle goes; digits of any script count. An extension is dropped: it is the same line. Mexico's old
-`+52 1` is `+52`. A national number needs a region. Refused: toll-free, premium, shared-cost, company-wide, pager,
-voicemail, short and emergency numbers.
+E.164, if the number is *possible*: its country code has numbers of this length, area included. Whether a range is in use is
+not asked: those tables change every month, and labs with different releases would miss each other in silence. Only a
+number of fewer than seven national digits must be in the plan, since short codes look like it. `00` and a region's own
+prefix are `+`; `(0)` in the middle goes; digits of any script count. An extension is dropped: it is the same line. Mexico's
+old `+52 1` is `+52`. A national number needs a region; the first reading that is possible counts. Refused: one digit
+repeated or counting, also behind a country code; toll-free, premium, shared-cost, company-wide, pager and voicemail
+numbers as far as the tables know them; short and emergency numbers.
+
+**Write numbers with `+` and the country code** where you can: of a number that no plan knows, these forms do not lead back to it:
+
+- without `+` and prefix, where its first digits are the country code (`49 85 1447634` in Germany) or a prefix;
+- with the national prefix, where the national number begins with that prefix itself (`00…` reads as a call abroad,
+  `1 1…` in North America), or where digits after it choose a carrier (Korea's `08…`, Argentina's `15`);
+- with `(0)` where the zero is part of the number (Italy): it stays.
 
 ## Payment
 
@@ -83,9 +93,11 @@ ids go; leading zeros are refused. IPv4-mapped and NAT64 (`64:ff9b::/96`) are th
 refused: the sender claims the address within, and relays are shared. Private, carrier, reserved and multicast ranges are
 refused by a table of our own, since Python's changed between releases.
 
-**What is set aside for examples** (RFC 2606, RFC 3849, RFC 5398, RFC 5737, RFC 9637, 555-01xx, regulators' numbers for
-films) is refused, as nobody has it; a switch for tests and demonstrations takes it (`--documentation`). Mailboxes at
-`example.com` are taken without it, as they name one mailbox; the domain is not.
+**What is set aside for examples.** Addresses (RFC 5737, RFC 3849, RFC 9637), domains and mailboxes under `.example`,
+`.test` and `.invalid`, and AS numbers (RFC 5398) are taken: nobody has them in production, and labs rehearse with them.
+What strangers type to fill a field is refused: the domains `example.com`, `example.net` and `example.org`, 555-01xx and regulators'
+numbers for films. `--documentation`, or `rehearsal = true` under `[matching]` in `share.toml`, takes those too; placeholders
+such as `user@example.com` stay refused. Any other mailbox at `example.com` is taken, as it names one.
 
 ## JA4
 

@@ -32,6 +32,7 @@ SAID: Final[Mapping[str, str]] = {
     "drafts.least_accounts": "campaigns of fewer accounts stay home; default 6",
     "drafts.most_p": "and those with a larger p-value; default 0.05",
     "matching.region": "ISO 3166-1 alpha-2: where phone numbers that are written without a country are from; without it they are unusable",
+    "matching.rehearsal": "takes the domains `example.com`, `.net`, `.org` and the phone numbers of films, which strangers type to fill a field; default false; for rehearsals only",
     "matching.evaluators": "members whose evaluators are asked first; the others stand in for them",
     "matching.members": "identities that you know, not from the hub, to be other members' (witnesses and the epoch's evaluators are known already): only they are a second voice beside another",
     "matching.deadline_ms": "for one sign-up, over all evaluators; then it passes unscreened; default 1000",

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,9 @@ from stillwatch.domain.lead import Lead, Step
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.sharing.identifiers.fields import Field, Layout
 from stillwatch.sharing.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from stillwatch.sharing.matching.customers import Mark
 
 _STATUS: Final = {
     Step.NONE: 0, Step.NOTE: 10, Step.REVIEW: 11, Step.CHALLENGE: 12, Step.RESTRICT: 13,
@@ -74,7 +77,11 @@ def screen(
     if sum(map(bool, (customers, serve, evaluators, restore))) > 1:
         raise ConfigError("--customers, --serve, --evaluators and --restore exclude one another")
     settings = load_settings(config)
-    layout = Layout(columns=_columns(column or []), region=settings.matching.region)
+    layout = Layout(
+        columns=_columns(column or []),
+        region=settings.matching.region,
+        documentation=settings.matching.rehearsal,
+    )
     if restore is not None:
         _restore(config, restore)
     elif evaluators:
@@ -139,10 +146,10 @@ def _customers(
         report = bar or _on_stderr
         if dry_run:
             mark, left, cost = needed(job, labs, report)
-            _counted(mark.record(), left, cost, json=json)
+            _counted(mark, left, cost, json=json)
             return
         done = screen_customers(job, Screener.over(settings, store, labs), labs, report)
-    told = {**done.record(), "out": str(out)}
+    told = {**done.record(), "warnings": done.warnings(), "out": str(out)}
     if json:
         tell(told)
         return
@@ -156,21 +163,29 @@ def _customers(
         "ignored",
     ):
         _figure(name, told[name])
+    _warned(told["warnings"])
     say(f"leads from {least.word} on are in {out}")
 
 
-def _counted(mark: dict[str, Any], left: dict[str, Any], cost: int, *, json: bool) -> None:
-    told = {n: mark[n] for n in ("customers", "identifiers", "unusable", "bad_rows")}
+def _counted(mark: "Mark", left: dict[str, Any], cost: int, *, json: bool) -> None:
+    record = mark.record()
+    told = {n: record[n] for n in ("customers", "identifiers", "unusable", "bad_rows")}
     told |= {"evaluations_of_each_evaluator": cost, "quota_left": left}
     if json:
-        tell(told)
+        tell({**told, "warnings": mark.warnings()})
         return
     for name, value in told.items():
         _figure(name, value)
+    _warned(mark.warnings())
     for epoch, members in left.items():
         for member, quota in members.items():
             if isinstance(quota, int) and quota < cost:
                 say(f"{member} would stop after {quota:,} of {cost:,} in epoch {epoch}")
+
+
+def _warned(lines: list[str]) -> None:
+    for line in lines:
+        say(f"warning: {line}")
 
 
 def _figure(name: str, value: Any) -> None:

@@ -68,6 +68,7 @@ url = "sqlite:///{store}"
 
 [matching]
 # region = "DE"                    # of phone numbers that are written without a country
+# rehearsal = true                 # take example.com and numbers for films too; not in production
 # evaluators = ["identity--…"]     # asked first, by the identity of their member
 deadline_ms = 1000                 # a sign-up that takes longer passes unscreened
 """
@@ -79,6 +80,8 @@ class Matching:
 
     region: str | None = None
     """ISO 3166-1 alpha-2: where phone numbers without a country are from."""
+    rehearsal: bool = False
+    """Whether the domains and phone numbers of examples are taken, which strangers type."""
     evaluators: tuple[str, ...] = ()
     """Members whose evaluators are asked before others."""
     members: frozenset[str] = frozenset()
@@ -158,7 +161,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
     "expires_days": dict.fromkeys(KINDS, (int,)),
     "store": {"url": (str,)},
     "matching": {
-        "region": (str,), "evaluators": (list,), "members": (list,), "deadline_ms": (int,),
+        "region": (str,), "rehearsal": (bool,), "evaluators": (list,), "members": (list,), "deadline_ms": (int,),
         "canary_rate": (float, int), "audit_rate": (float, int), "stale_days": (int,),
         "leads": (str,),
     },
@@ -231,6 +234,7 @@ def _matching(said: Mapping[str, Any], path: Path, witnesses: Witnesses) -> Matc
         )
     return Matching(
         region=region,
+        rehearsal=said.get("rehearsal", False),
         evaluators=tuple(map(str, said.get("evaluators", []))),
         members=frozenset(map(str, said.get("members", []))) | witnesses.identities,
         deadline_ms=number("deadline_ms", 10, 60_000),
@@ -273,7 +277,7 @@ def _check(data: Mapping[str, Any], path: Path) -> None:
             kinds = _SECTIONS[section].get(name)
             if kinds is None:
                 raise _unknown(f"setting {section}.{name}", name, _SECTIONS[section], path)
-            if not isinstance(value, kinds) or isinstance(value, bool):
+            if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
                 raise ConfigError(f"{path}: {section}.{name} = {value!r} has the wrong type")
     needed = {(section, name) for section, known in _SECTIONS.items() for name in known}
     for section, name in sorted(needed - _OPTIONAL):

@@ -122,10 +122,11 @@ def test_nothing_usable_ends_with_a_status_of_its_own() -> None:
     assert run("normalise", "--kind", "email", given="").exit_code == 1
 
 
-def test_what_is_set_aside_for_examples_is_taken_only_when_asked() -> None:
-    assert run("normalise", "--kind", "ip", given="192.0.2.7\n").exit_code == 1
-    taken = run("normalise", "--kind", "ip", "--documentation", given="192.0.2.7\n")
-    assert taken.stdout.startswith("1\tip4\t192.0.2.7\n")
+def test_examples_that_strangers_type_are_taken_only_when_asked() -> None:
+    assert run("normalise", "--kind", "ip", given="192.0.2.7\n").exit_code == 0
+    assert run("normalise", "--kind", "phone", given="+12015550123\n").exit_code == 1
+    taken = run("normalise", "--kind", "phone", "--documentation", given="+12015550123\n")
+    assert taken.stdout.startswith("1\tphone\t+12015550123\n")
 
 
 def test_the_vectors_are_walked_and_a_difference_ends_with_a_status(
@@ -133,7 +134,7 @@ def test_the_vectors_are_walked_and_a_difference_ends_with_a_status(
 ) -> None:
     result = run("check")
     assert result.exit_code == 0
-    assert "of 491 test vectors hold" in result.stdout
+    assert "of 511 test vectors hold" in result.stdout
     assert "phonenumbers" in result.stdout
     case = vectors()["cases"][0]
     monkeypatch.setitem(case, "identifiers", [{"kind": "email", "value": "other@widgets.de"}])

@@ -21,7 +21,7 @@ from stillwatch.sharing.identifiers.interface import Refused
 from tests.screenlab import ALPHA, MEMBERS, Lab, lab, mode
 
 WHO = "mallory@stillwatch-forum.org"
-"""No domain that is set aside for examples: those are refused, as nobody has them."""
+"""A mailbox of a domain that reads as any organisation's."""
 
 
 def real(raw: str) -> tuple[Identifier, ...]:
@@ -92,10 +92,36 @@ def test_customers_with_a_dry_run_before(home: Lab, tmp_path: Path) -> None:
     done = orjson.loads(run(home, *usual, "--out", out, "--json").stdout)
     assert done["leads"] == {"challenge": 1}
     assert done["unusable"] == {"email: empty": 1}
+    assert done["warnings"] == []
     (lead,) = map(orjson.loads, out.read_bytes().splitlines())
     assert lead["subject"] == "c1"
     assert mode(out) == 0o600
     assert "leads: challenge: 1" in run(home, *usual, "--out", out).stdout
+
+
+def test_a_table_that_is_mostly_unusable_is_told_with_and_without_json(
+    home: Lab, tmp_path: Path
+) -> None:
+    table, out = tmp_path / "customers.csv", tmp_path / "leads.jsonl"
+    table.write_text(f"id,email,ip\nc1,{WHO},10.0.0.1\nc2,,10.0.0.2\nc3,,203.0.113.9\n")
+    warning = "2 of 3 values of ip4 cannot be matched, most of them: private-address"
+    for more in (("--dry-run",), ("--out", out)):
+        told = run(home, "--customers", table, *more, "--json")
+        assert orjson.loads(told.stdout)["warnings"] == [warning]
+        assert f"warning: {warning}" in run(home, "--customers", table, *more).stdout
+        assert "unusable: ip4: private-address: 2" in run(home, "--customers", table, *more).stdout
+
+
+def test_a_rehearsal_takes_the_numbers_that_strangers_type(home: Lab) -> None:
+    signup = {"email": WHO, "phone": "+1 201 555 0123"}
+    assert "phone: documentation" in dict(
+        orjson.loads(run(home, "--json", stdin=signup).stdout)["ignored"]
+    )
+    settings = home.config.read_text()
+    assert "[matching]" in settings
+    home.config.write_text(settings.replace("[matching]", "[matching]\nrehearsal = true"))
+    lead = orjson.loads(run(home, "--json", stdin=signup).stdout)
+    assert "phone: documentation" not in dict(lead["ignored"])
 
 
 def test_evaluators_are_shown_and_restored(home: Lab) -> None:

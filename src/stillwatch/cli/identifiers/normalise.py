@@ -65,7 +65,7 @@ def normalise(
     documentation: Annotated[
         bool,
         typer.Option(
-            help="Take what is set aside for examples (example.com, 192.0.2.1, 555-01xx)."
+            help="Take the domains and phone numbers of examples, too (example.com, 555-01xx)."
         ),
     ] = False,
     counts: Annotated[bool, typer.Option("--counts", help="Print counts only.")] = False,

@@ -52,7 +52,11 @@ def actors(
         typer.Option("--confidence", min=0, max=100, help="That the identifiers are the actor's."),
     ] = 80,
     region: Annotated[
-        str | None, typer.Option("--region", help="Country of national phone numbers, e.g. DE.")
+        str | None,
+        typer.Option(
+            "--region",
+            help="Country of national phone numbers, e.g. DE; default: of [matching].",
+        ),
     ] = None,
     column: Annotated[
         list[str] | None,
@@ -66,7 +70,14 @@ def actors(
     """Draft caught actors for review. Identifiers stay in the store; they leave as tags only."""
     days = _days(first, last)
     with opened(config) as (settings, store):
-        source = _Source(table, "" if result else actor, region, tuple(column or ()))
+        matching = settings.matching
+        source = _Source(
+            table,
+            "" if result else actor,
+            region or matching.region,
+            tuple(column or ()),
+            matching.rehearsal,
+        )
         wanted = _Wanted(StixId(campaign) if campaign else None, tactic, confidence, *days)
         if result is None:
             made, read, tally = _of_table(source, wanted, settings, store)
@@ -82,6 +93,7 @@ class _Source:
     """Column; empty where rows are accounts."""
     region: str | None
     columns: tuple[str, ...]
+    rehearsal: bool
 
     def open(self) -> "CustomerTable":
         from stillwatch.sharing.identifiers.fields import Field, Layout  # noqa: PLC0415
@@ -94,7 +106,7 @@ class _Source:
                 known = ", ".join(Field)
                 raise InputError(f"--column {text!r} is no NAME=FIELD", hint=f"fields: {known}")
             named[name] = Field(value)
-        return CustomerTable(self.table, Layout(named, self.region))
+        return CustomerTable(self.table, Layout(named, self.region, documentation=self.rehearsal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +186,11 @@ def _refused(tally: "Tally") -> Mapping[str, int]:
 
 
 def _report(made: "Drafted", read: "CustomerTable", tally: "Tally", json: bool) -> None:
-    refused, bad = _refused(tally), dict(read.bad_rows)
+    refused, bad, warnings = _refused(tally), dict(read.bad_rows), tally.warnings()
     if json:
         ids = [{"id": d.stix_id, "kind": d.kind, "origin": d.origin} for d in made.drafts]
         tell({
-            "drafts": ids, "left": list(made.left), "refused": refused, "bad_rows": bad,
+            "drafts": ids, "left": list(made.left), "refused": refused, "bad_rows": bad, "warnings": warnings,
             "ignored_columns": list(read.plan.ignored),
         })  # fmt: skip
         return
@@ -188,6 +200,8 @@ def _report(made: "Drafted", read: "CustomerTable", tally: "Tally", json: bool) 
         say(f"not drafted: {line}")
     for what, count in {**refused, **bad}.items():
         say(f"cannot be used: {count} {what}")
+    for line in warnings:
+        say(f"warning: {line}")
     if read.plan.ignored:
         say(f"columns that hold nothing known: {', '.join(read.plan.ignored)}")
     say(f"{len(made.drafts)} actors wait: `stillwatch share review`")

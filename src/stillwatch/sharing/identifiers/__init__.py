@@ -79,8 +79,8 @@ def normalise(
 
     An ``email`` gives also its ``email-loose`` and, unless strangers share it, its ``domain``; an
     address, given as any of the four address kinds, gives its networks. ``region`` (ISO 3166-1
-    alpha-2) reads national phone numbers. ``documentation`` takes names, numbers and addresses
-    that were set aside for examples: for tests and demonstrations only.
+    alpha-2) reads national phone numbers. ``documentation`` takes the domains and phone numbers
+    of examples, which strangers type to fill a field: for rehearsals only.
 
     Never raises; the time is linear in the length, which is bounded (``MAX_RAW``).
     """

@@ -2,14 +2,21 @@
 
 Read: a bare name, a URL, an e-mail address. Refused: what strangers share, since a match would
 say nothing of the actor: domains of mail providers (free and disposable), public suffixes and
-their private section (``github.io``), platforms and universities, names of intranets.
+their private section (``github.io``), platforms and universities, names of intranets; and
+``example.com``, ``.net`` and ``.org``, which strangers type. Names under ``.example``, ``.test`` and
+``.invalid`` are taken: nobody has one, and labs rehearse with them.
 """
 
 from functools import lru_cache
 from typing import Final
 
 from stillwatch.domain.identifier import Identifier, Kind, NormalForm
-from stillwatch.sharing.identifiers.hostname import a_labels, is_documentation, registrable
+from stillwatch.sharing.identifiers.hostname import (
+    REHEARSAL_TLDS,
+    a_labels,
+    is_documentation,
+    registrable,
+)
 from stillwatch.sharing.identifiers.interface import Context, Outcome, Reason
 from stillwatch.sharing.identifiers.lists import domains
 
@@ -32,8 +39,10 @@ def domain(text: str, context: Context) -> Outcome:
 @lru_cache(1 << 16)
 def domain_of(host: str, documentation: bool) -> NormalForm | Reason:
     """The domain by which a host in A-labels is matched, or why it is not."""
-    if is_documentation(host):
-        return _example(host) if documentation else Reason.DOCUMENTATION
+    if is_documentation(host) and not documentation:
+        return Reason.DOCUMENTATION
+    if host.rpartition(".")[2] in REHEARSAL_TLDS:
+        return _example(host)
     name, suffix = registrable(host)
     if not suffix:
         return Reason.UNKNOWN_SUFFIX

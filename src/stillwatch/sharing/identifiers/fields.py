@@ -85,7 +85,7 @@ class Layout:
     processor: str | None = None
     """Processor of payment fingerprints that are written without one."""
     documentation: bool = False
-    """Take what was set aside for examples: for tests and demonstrations only."""
+    """Take the domains and phone numbers of examples: for rehearsals only."""
 
     def field_of(self, name: str) -> Field | None:
         """What the column of that name holds, or None if nothing that is known."""

@@ -18,7 +18,8 @@ _DOTS: Final = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})
 _CACHED: Final = 1 << 16
 MAX_HOST: Final = 253
 DOCUMENTATION_DOMAINS: Final = frozenset({"example.com", "example.net", "example.org"})
-DOCUMENTATION_TLDS: Final = frozenset({"example", "test", "invalid", "localhost"})
+REHEARSAL_TLDS: Final = frozenset({"example", "test", "invalid"})
+"""Nobody holds a name under them (RFC 6761), so one is whatever members agree that it is."""
 
 
 @lru_cache(_CACHED)
@@ -83,6 +84,5 @@ def registrable(host: str) -> tuple[str, str]:
 
 
 def is_documentation(host: str) -> bool:
-    """Whether a name in A-labels was set aside for examples (RFC 2606, RFC 6761)."""
-    labels = host.rsplit(".", 2)
-    return labels[-1] in DOCUMENTATION_TLDS or ".".join(labels[-2:]) in DOCUMENTATION_DOMAINS
+    """Whether a name in A-labels is under a domain that strangers type (RFC 2606, section 3)."""
+    return ".".join(host.rsplit(".", 2)[-2:]) in DOCUMENTATION_DOMAINS

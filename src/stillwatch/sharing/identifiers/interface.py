@@ -5,7 +5,7 @@ quoted: raw identifiers belong in no log and no error.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -32,7 +32,7 @@ class Reason(StrEnum):
     PLACEHOLDER = "placeholder"
     """Typed to fill a field: n/a, test@test.com, 0000."""
     DOCUMENTATION = "documentation"
-    """Set aside for examples (RFC 2606, RFC 3849, RFC 5737, 555-01xx): nobody has it."""
+    """Set aside for examples and typed by strangers: the domain example.com, 555-01xx."""
     FREE_MAIL = "free-mail"
     """The domain of a mail provider: strangers share it."""
     DISPOSABLE = "disposable"
@@ -52,7 +52,7 @@ class Reason(StrEnum):
     NO_REGION = "no-region"
     """A national phone number, and no region to read it in."""
     INVALID_NUMBER = "invalid-number"
-    """No such number in the numbering plan."""
+    """No country has numbers of this code and length."""
     SERVICE_NUMBER = "service-number"
     """Toll-free, premium, shared-cost, emergency, voicemail: not one customer's."""
     CARD_NUMBER = "card-number"
@@ -83,8 +83,8 @@ class Context:
     region: str | None = None
     """ISO 3166-1 alpha-2 of a phone number without a country code."""
     documentation: bool = False
-    """Whether names, numbers and addresses set aside for examples are taken: for tests and
-    demonstrations only, where they stand for real ones."""
+    """Whether the domains and phone numbers of examples are taken: for rehearsals only, since
+    strangers type them to fill a field."""
 
     def refused(self, reason: Reason) -> Refused:
         """A refusal of this value."""
@@ -95,6 +95,25 @@ Family: TypeAlias = Callable[[str, Context], Outcome]
 """Reads one cleaned text (``text.clean``) as a kind of its family; never raises."""
 
 
+_ADDRESSES: Final = frozenset({Kind.IP4_24, Kind.IP6_64, Kind.IP6_48})
+
+
+def mostly_refused(
+    taken: Mapping[Kind, int], refused: Mapping[tuple[Kind, Reason], int]
+) -> list[str]:
+    """A line for each kind of which more than half of the values were refused."""
+    said = list[str]()
+    for kind in Kind:
+        lost = {why: n for (of, why), n in refused.items() if of is kind and why != Reason.EMPTY}
+        count, given = sum(lost.values()), sum(lost.values()) + taken.get(kind, 0)
+        if 2 * count > given:
+            most = max(lost, key=lambda why: (lost[why], why))
+            said.append(
+                f"{count:,} of {given:,} values of {kind} cannot be matched, most of them: {most}"
+            )
+    return said
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of the values read; holds counts only."""
@@ -103,12 +122,16 @@ class Tally:
     """Identifiers made, by kind."""
     refused: Counter[tuple[Kind, Reason]] = field(default_factory=Counter)
     """Values refused, by kind and reason."""
+    taken: Counter[Kind] = field(default_factory=Counter)
+    """Values that gave identifiers, by the kind as which they were read, an address as ``ip4``."""
 
     def add(self, outcome: Outcome) -> Outcome:
         """Count what one value gave, and hand it on."""
         if isinstance(outcome, Refused):
             self.refused[outcome.kind, outcome.reason] += 1
         else:
+            first = outcome[0].kind
+            self.taken[Kind.IP4 if first in _ADDRESSES else first] += 1
             for one in outcome:
                 self.identifiers[one.kind] += 1
         return outcome
@@ -117,8 +140,16 @@ class Tally:
         """This tally with the counts of ``others`` added."""
         for other in others:
             self.identifiers.update(other.identifiers)
+            self.taken.update(other.taken)
             self.refused.update(other.refused)
         return self
+
+    def warnings(self) -> list[str]:
+        """A line for each kind of which more than half of the values were refused.
+
+        Empty cells are no values: a column may be filled for few customers.
+        """
+        return mostly_refused(self.taken, self.refused)
 
     def rows(self) -> Iterator[tuple[str, str, int]]:
         """Kind, ``made`` or the reason of refusal, and how many; in the order of the kinds."""

@@ -19,7 +19,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from stillwatch.domain.identifier import Identifier, Kind, NormalForm
 from stillwatch.sharing.identifiers.domain import domain_of
-from stillwatch.sharing.identifiers.hostname import DOCUMENTATION_TLDS, a_labels
+from stillwatch.sharing.identifiers.hostname import a_labels
 from stillwatch.sharing.identifiers.interface import Context, Outcome, Reason
 from stillwatch.sharing.identifiers.lists import table, words
 from stillwatch.sharing.identifiers.text import clean, lower, visible
@@ -59,8 +59,6 @@ def email(text: str, context: Context) -> Outcome:
     local, host = parts
     if _fills(local, host):
         return context.refused(Reason.PLACEHOLDER)
-    if not context.documentation and host.rpartition(".")[2] in DOCUMENTATION_TLDS:
-        return context.refused(Reason.DOCUMENTATION)
     loose = Identifier(Kind.EMAIL_LOOSE, _loose(local, host))
     if context.kind is Kind.EMAIL_LOOSE:
         return (loose,)

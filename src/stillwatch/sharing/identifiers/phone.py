@@ -2,16 +2,30 @@
 
 Read: ``+`` and ``00``, national forms in a given region, ``tel:``, ``(0)`` in the middle, digits
 of any script, letters of vanity numbers not. An extension is dropped: the number behind it is
-the same line. Refused: numbers outside the numbering plan, toll-free, premium, shared-cost,
-company-wide, pager and voicemail numbers, short and emergency numbers, numbers set aside for
-films and examples, one digit repeated or counting up.
+the same line.
+
+Taken: every number that is possible, by its country code and whole length. Which ranges are in
+use is left out: those tables change every month, and two labs with different releases would
+miss each other in silence. So the first reading that is possible counts, whatever later ones are;
+only a national number of fewer than 7 digits must be in its plan, as short codes look like it.
+
+Refused: toll-free, premium, shared-cost, company-wide, pager and voicemail numbers as far as the
+tables know them, short and emergency numbers, numbers set aside for films and examples, one
+digit repeated or counting, with or without a country code.
 """
 
 import re
 from typing import Final
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import (
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumber,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    ValidationResult,
+)
 
 from stillwatch.domain.identifier import Identifier, Kind, NormalForm
 from stillwatch.sharing.identifiers.interface import Context, Outcome, Reason
@@ -30,9 +44,14 @@ _ONE_HOLDER: Final = frozenset(
         PhoneNumberType.FIXED_LINE_OR_MOBILE,
         PhoneNumberType.VOIP,
         PhoneNumberType.PERSONAL_NUMBER,
+        PhoneNumberType.UNKNOWN,  # possible, and not in these tables
     }
 )
-_NANP_FICTION: Final = re.compile(r"\+1[2-9][0-9]{2}55501[0-9]{2}")
+_NANP_FICTION: Final = re.compile(r"\+1[0-9]{3}55501[0-9]{2}")
+_SERVICE: Final = re.compile(r"\+(?:1(?:800|822|833|844|855|866|877|888|900)|80[08]|979)")
+"""Codes whose every number is a service's, in use or not; short as they are, they do not change."""
+_MEXICAN: Final = 10
+_PARSES: Final = 4
 _FICTION: Final = (
     # Ofcom's numbers for drama
     "+442079460", "+441134960", "+441144960", "+441154960", "+441164960", "+441174960",
@@ -74,9 +93,9 @@ def phone(text: str, context: Context) -> Outcome:
     found = _read(written, context.region)
     if isinstance(found, Reason):
         return context.refused(found)
-    number, kind = found
-    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    reason = _unusable(e164, str(number.national_number), kind, context.documentation)
+    number, kind, e164 = found
+    national = phonenumbers.national_significant_number(number)
+    reason = _unusable(e164, national, kind, context.documentation)
     return context.refused(reason) if reason else (Identifier(Kind.PHONE, NormalForm(e164)),)
 
 
@@ -94,11 +113,11 @@ def _made_up(written: str, digits: list[str]) -> NormalForm | None:
     return NormalForm(e164) if mine else None
 
 
-def _read(written: str, region: str | None) -> tuple[PhoneNumber, int] | Reason:
-    """The number and its type; the first reading that is in a numbering plan counts."""
+def _read(written: str, region: str | None) -> tuple[PhoneNumber, int, str] | Reason:
+    """The number, its type and its E.164; the first reading that is possible counts."""
     known = region.upper() if region and region.upper() in phonenumbers.SUPPORTED_REGIONS else None
     reason = Reason.NO_REGION
-    for reading in _readings(written):
+    for reading in _readings(written, known):
         if known is None and not reading.startswith("+"):
             continue
         try:
@@ -106,30 +125,76 @@ def _read(written: str, region: str | None) -> tuple[PhoneNumber, int] | Reason:
         except NumberParseException as error:
             reason = _why(error, reading)
             continue
-        kind = phonenumbers.number_type(number)
-        if kind != PhoneNumberType.UNKNOWN:
-            return number, kind
+        found = _possible(number)
+        if found:
+            return found
+        national = phonenumbers.national_significant_number(number)
+        if len(national) >= _FEWEST and _counts(national):
+            return Reason.PLACEHOLDER
         short = reading[0] != "+" and len(str(number.national_number)) < _FEWEST
         reason = Reason.SERVICE_NUMBER if short else Reason.INVALID_NUMBER
     return reason
 
 
-def _readings(written: str) -> list[str]:
-    """The number as written, then as people mean it: ``(0)`` out, ``00`` for ``+``, Mexico's 1."""
+def _possible(number: PhoneNumber) -> tuple[PhoneNumber, int, str] | None:
+    """The number with type and E.164 if its country has such a length, and it reads as itself."""
+    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    kind = phonenumbers.number_type(number)
+    if kind != PhoneNumberType.UNKNOWN:
+        return number, kind, e164
+    for _ in range(_PARSES):  # a prefix may be left where no plan says that it is none
+        if len(phonenumbers.national_significant_number(number)) < _FEWEST:
+            return None
+        if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
+            return None
+        before, number = e164, phonenumbers.parse(e164)
+        e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        if e164 == before:
+            return number, phonenumbers.number_type(number), e164
+    return None
+
+
+def _readings(written: str, region: str | None) -> list[str]:
+    """As people mean the number, in an order that no table of numbers in use decides.
+
+    Mexico's old 1 out; ``00`` as ``+`` unless the region dials abroad otherwise; as it is
+    written; without ``(0)``.
+    """
     bare = written.strip()
-    without = bare.replace("(0)", "", 1)
-    readings = [bare, without]
-    if without.startswith("00"):
-        readings.append("+" + without[2:])
-    elif without.startswith(("(00", "(+")):
-        readings.append("+" + without.lstrip("(0+"))
-    readings += ["+52" + one[3:].lstrip(" -")[1:] for one in readings if _old_mexican(one)]
-    return list(dict.fromkeys(readings))
+    readings = list[str]()
+    for one in (bare, bare.replace("(0)", "", 1)):
+        abroad = _abroad(one)
+        if abroad and not _dials(one, region):
+            readings += [abroad, one]
+        else:
+            readings += [one, abroad] if abroad else [one]
+    mexican = ["+52" + one[3:].lstrip(" -.")[1:] for one in readings if _old_mexican(one)]
+    return list(dict.fromkeys(mexican + readings))
+
+
+def _abroad(reading: str) -> str:
+    """A number that begins with ``00``, ``(00`` or ``(+``, with ``+``; else nothing."""
+    if reading.startswith("00"):
+        return "+" + reading[2:]
+    return "+" + reading.lstrip("(0+") if reading.startswith(("(00", "(+")) else ""
+
+
+def _dials(reading: str, region: str | None) -> bool:
+    """Whether the region's one prefix of calls abroad begins the reading (Australia's 0011).
+
+    Prefixes that choose a carrier (Brazil's 0055) look like a country code, which is meant more
+    often, so they do not count.
+    """
+    found = PhoneMetadata.metadata_for_region(region) if region else None
+    prefix = found and (found.preferred_international_prefix or found.international_prefix)
+    digits = "".join(char for char in reading if char.isdecimal())
+    return bool(prefix and prefix.isdecimal() and digits.startswith(prefix))
 
 
 def _old_mexican(reading: str) -> bool:
-    """``+52 1 ...``: the 1 of mobile numbers that went in 2019 and lives on in address books."""
-    return reading.startswith("+52") and reading[3:].lstrip(" -").startswith("1")
+    """``+52 1`` and ten digits: the 1 of mobiles that went in 2019 and lives in address books."""
+    rest = reading[3:].lstrip(" -.") if reading.startswith("+52") else ""
+    return rest.startswith("1") and sum(map(str.isdecimal, rest)) == _MEXICAN + 1
 
 
 def _why(error: NumberParseException, reading: str) -> Reason:
@@ -145,7 +210,7 @@ def _why(error: NumberParseException, reading: str) -> Reason:
 def _unusable(e164: str, national: str, kind: int, documentation: bool) -> Reason | None:
     if _counts(national):
         return Reason.PLACEHOLDER
-    if kind not in _ONE_HOLDER:
+    if kind not in _ONE_HOLDER or _SERVICE.match(e164):
         return Reason.SERVICE_NUMBER
     if not documentation and (_NANP_FICTION.fullmatch(e164) or e164.startswith(_FICTION)):
         return Reason.DOCUMENTATION

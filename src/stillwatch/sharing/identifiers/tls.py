@@ -1,7 +1,8 @@
 """A TLS client's fingerprint together with the network it came from: ``ja4+asn``.
 
 JA4 (FoxIO): ``t13d1516h2_8daaf6152771_02713d6af862``. Alone it names a browser's build, held by
-millions; with the autonomous system it is still weak and never matches alone.
+millions; with the autonomous system it is still weak and never matches alone. Numbers of RFC 5398
+(documentation) are taken, so that labs can rehearse.
 """
 
 import re
@@ -17,7 +18,6 @@ _JA4: Final = re.compile(
 _NOTHING: Final = "_000000000000_000000000000"
 _SPLIT: Final = re.compile(r"[+,;|\s/]+")
 _PRIVATE_AS: Final = (range(64512, 65536), range(4200000000, 1 << 32))
-_EXAMPLE_AS: Final = (range(64496, 64512), range(65536, 65552))
 _NO_AS: Final = frozenset({0, 23456})
 
 
@@ -29,23 +29,17 @@ def ja4_asn(text: str, context: Context) -> Outcome:
     number = rest[0].removeprefix("asn").removeprefix("as").removeprefix(":")
     if not (number.isascii() and number.isdecimal() and len(number) <= 10):
         return context.refused(Reason.MALFORMED)
-    reason = (
-        Reason.PLACEHOLDER
-        if fingerprint.endswith(_NOTHING)
-        else _unusable(int(number), context.documentation)
-    )
+    reason = Reason.PLACEHOLDER if fingerprint.endswith(_NOTHING) else _unusable(int(number))
     if reason:
         return context.refused(reason)
     return (Identifier(Kind.JA4_ASN, NormalForm(f"{fingerprint}+{int(number)}")),)
 
 
-def _unusable(number: int, documentation: bool) -> Reason | None:
+def _unusable(number: int) -> Reason | None:
     if number in _NO_AS:
         return Reason.RESERVED_ADDRESS
     if number >= 1 << 32:
         return Reason.MALFORMED
     if any(number in one for one in _PRIVATE_AS):
         return Reason.PRIVATE_ADDRESS
-    if not documentation and any(number in one for one in _EXAMPLE_AS):
-        return Reason.DOCUMENTATION
     return None

@@ -27,12 +27,12 @@ from stillwatch.domain.identifier import Identifier, Kind
 from stillwatch.domain.lead import Lead, Step
 from stillwatch.errors import ConfigError, NotTrusted, StoredDataError
 from stillwatch.sharing.identifiers.fields import Layout
-from stillwatch.sharing.identifiers.interface import Reason, Tally
+from stillwatch.sharing.identifiers.interface import Reason, Tally, mostly_refused
 from stillwatch.sharing.identifiers.table import CustomerTable
 from stillwatch.sharing.matching.labs import Labs
 from stillwatch.sharing.matching.screening import CHUNK, Screener, Subject
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SAMPLED: Final = 1 << 20
 _MOST_LINE: Final = 1 << 20
 _MOST_BACK: Final = 3
@@ -61,6 +61,8 @@ class Mark:
     evaluators: list[str] = field(default_factory=list)
     """Whose unproven answers the last chunk rests on."""
     done: bool = False
+    taken: Counter[str] = field(default_factory=Counter)
+    """Values that gave identifiers, by the kind as which they were read."""
 
     def record(self) -> dict[str, Any]:
         """As a line of the progress file."""
@@ -74,6 +76,12 @@ class Mark:
             n: Counter(v) if isinstance(v, dict) else v for n, v in record.items()
         }
         return cls(**values)
+
+    def warnings(self) -> list[str]:
+        """A line for each kind of which more than half of the values were refused."""
+        parts = ((said.split(": "), n) for said, n in self.unusable.items())
+        refused = {(Kind(kind), Reason(reason)): n for (kind, reason), n in parts}
+        return mostly_refused({Kind(kind): n for kind, n in self.taken.items()}, refused)
 
 
 class Progress:
@@ -156,6 +164,7 @@ class Job:
             "table": fingerprint(self.table),
             "columns": {name: str(f) for name, f in sorted(layout.columns.items())},
             "region": layout.region,
+            "rehearsal": layout.documentation,
             "least": self.least.word,
             "chunk": self.chunk,
         }
@@ -206,6 +215,7 @@ def _work(job: Job, progress: Progress, screener: Screener, labs: Labs, tell: Te
                 base.unusable + _unusable(tally),
                 base.bad_rows + Counter(table.bad_rows),
                 sorted(labs.used()),
+                taken=base.taken + _taken(tally),
             )
             progress.add(mark)
             if progress.back(labs.liars()):
@@ -230,7 +240,8 @@ def needed(job: Job, labs: Labs, tell: Tell) -> tuple[Mark, dict[str, dict[str, 
         mark.identifiers += len(batch.pairs)
         mark.evaluated += len({identifier for _, identifier in batch.pairs})
         tell("counting", table.bytes_read, table.bytes)
-    mark.unusable, mark.bad_rows = _unusable(tally), Counter(table.bad_rows)
+    mark.unusable, mark.taken = _unusable(tally), _taken(tally)
+    mark.bad_rows = Counter(table.bad_rows)
     names = labs.epochs()
     left = {name: labs.tagger(name).quotas(time.monotonic() + 10) for name in names}
     return mark, left, labs.cost(mark.evaluated)
@@ -277,6 +288,10 @@ def fingerprint(path: Path) -> str:
         file.seek(max(size - _SAMPLED, 0))
         digest.update(file.read(_SAMPLED))
     return digest.hexdigest()
+
+
+def _taken(tally: Tally) -> Counter[str]:
+    return Counter({kind.value: n for kind, n in tally.taken.items()})
 
 
 def _unusable(tally: Tally) -> Counter[str]:

@@ -233,3 +233,15 @@ def test_one_sign_up_is_read_by_the_same_names() -> None:
     assert planned.ignored == ("plan",)
     with pytest.raises(InputError, match="no key with an identifier"):
         record_identifiers({"plan": "pro"}, Layout(), tally)
+
+
+def test_a_kind_that_is_mostly_refused_is_told(tmp_path: Path) -> None:
+    rows = [
+        {"id": at, "email": f"u{at}@widgets.de", "phone": "020 7946 1234", "ip": "2a00::1"}
+        for at in range(3)
+    ]
+    as_csv(tmp_path / "c", [*rows, {"id": 9, "email": "n/a", "phone": "", "ip": "10.0.0.1"}])
+    tally = Tally()
+    pairs_of(CustomerTable(tmp_path / "c"), tally)
+    assert tally.warnings() == ["3 of 3 values of phone cannot be matched, most of them: no-region"]
+    assert Tally().merge([tally]).warnings() == tally.warnings()

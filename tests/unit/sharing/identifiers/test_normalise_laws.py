@@ -115,6 +115,53 @@ def test_every_way_to_write_a_number_gives_the_same(region: str, style: int) -> 
     assert values(said(Kind.PHONE, written, region)) == {Kind.PHONE: e164}
 
 
+TRUNKS = {
+    "GB": (44, 10),
+    "DE": (49, 10),
+    "FR": (33, 9),
+    "NL": (31, 9),
+    "SE": (46, 9),
+    "IN": (91, 10),
+}
+
+
+@given(st.sampled_from(sorted(TRUNKS)), st.sampled_from([None, "US", "AU", "BR", "JP"]), st.data())
+def test_every_way_to_write_a_possible_number_gives_the_same_whatever_plans_say(
+    region: str, elsewhere: str | None, data: st.DataObject
+) -> None:
+    code, length = TRUNKS[region]
+    national = data.draw(st.from_regex(rf"[1-9][0-9]{{{length - 1}}}", fullmatch=True))
+    e164 = f"+{code}{national}"
+    outcome = said(Kind.PHONE, e164)
+    if isinstance(outcome, Refused):
+        assert outcome.reason in (Reason.PLACEHOLDER, Reason.SERVICE_NUMBER)
+        return
+    assert values(outcome) == {Kind.PHONE: e164}
+    spaced = f"{national[:3]} {national[3:6]}-{national[6:]}"
+    for written in (f"+{code} (0){spaced}", f"+{code} {spaced}", f"00{code} {spaced}"):
+        assert values(said(Kind.PHONE, written, elsewhere)) == {Kind.PHONE: e164}
+    for written in (f"0{spaced}", f"00{code}{national}", f"00{code} (0) {spaced}"):
+        assert values(said(Kind.PHONE, written, region)) == {Kind.PHONE: e164}
+
+
+@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True))
+def test_any_international_number_that_is_taken_is_its_own_normal_form(raw: str) -> None:
+    outcome = said(Kind.PHONE, raw)
+    if isinstance(outcome, Refused):
+        return
+    made = values(outcome)[Kind.PHONE]
+    assert values(said(Kind.PHONE, made)) == {Kind.PHONE: made}
+    assert values(said(Kind.PHONE, f"00{made[1:]}", "US")) == {Kind.PHONE: made}
+
+
+@pytest.mark.parametrize("code", ["", "+1", "+44 ", "+49 (0)", "0086"])
+@pytest.mark.parametrize("digits", ["0000000000", "1234567890", "1111111111", "9876543210"])
+def test_a_placeholder_is_one_behind_any_country_code(code: str, digits: str) -> None:
+    outcome = said(Kind.PHONE, code + digits, "US")
+    assert isinstance(outcome, Refused)
+    assert outcome.reason is Reason.PLACEHOLDER
+
+
 @given(st.sampled_from(["+442079461234", "+4930901820", "+12015559123"]), st.data())
 def test_digits_of_any_script_and_marks_between_them_do_not_count(
     e164: str, data: st.DataObject
