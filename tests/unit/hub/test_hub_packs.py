@@ -4,6 +4,7 @@ import copy
 import hashlib
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -255,7 +256,7 @@ def test_a_pack_goes_a_day_after_its_claim(forum: Forum, clock: Clock) -> None:
     forum.publish("alpha", first)
     forum.publish("alpha", revoked(first))
     forum.ask("alpha", "GET", "/v1/standing")  # follows the log
-    with connect(forum.world.url).write() as connection:
+    with closing(connect(forum.world.url)) as database, database.write() as connection:
         assert drop(connection, now=clock()) == 0
         assert drop(connection, now=clock() + 2 * _DAY) == 1
 
@@ -287,7 +288,7 @@ def test_fsck_and_backup_know_packs(forum: Forum, tmp_path) -> None:
     restored = f"sqlite:///{tmp_path / 'restored.db'}"
     backup.restore(tmp_path / "copy.db", restored)
     assert check(database=restored).holds
-    with connect(restored).read() as connection:
+    with closing(connect(restored)) as copy, copy.read() as connection:
         assert connection.scalar(select(packs.c.content)) == content
     # every damage is named
     damaged = content[:-1] + bytes([content[-1] ^ 1])
