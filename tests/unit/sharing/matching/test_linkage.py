@@ -30,7 +30,7 @@ from tests.databases import sqlite
 from tests.sharers import Labs, labs
 from tests.tagging import SEEN, TODAY, Lab, address, email
 
-PACKS, ACTORS, EACH = 12, 24, 8
+PACKS, ACTORS, EACH = 18, 24, 8
 SHUFFLES = 200
 STRAY = 5.0
 """Standard errors that are no chance any more: one in a million for each statistic."""
@@ -125,13 +125,13 @@ def samples(alpha: Lab) -> list[Sample]:
 
 
 def test_siblings_are_as_near_as_strangers_and_one_bit_would_be_seen(samples: list[Sample]) -> None:
-    """8,064 pairs of siblings in 12 packs. The power: what shifts ranks by 0.03 is found."""
+    """12,096 pairs of siblings in 18 packs. The power: what shifts ranks by 0.025 is found."""
     assert [len(actors) for _, _, actors in samples] == [ACTORS * EACH] * PACKS
     found = strayed(samples)
     for name, (far, error) in found.items():
         assert abs(far) < STRAY * error, name
-        # a shift of 0.03 is beyond 5 errors in 99 of 100 runs
-        assert (STRAY + 2.33) * error < 0.03, name
+        # a shift of 0.025 is beyond 5 errors in 99 of 100 runs
+        assert (STRAY + 2.33) * error < 0.025, name
 
     # the same statistics find each of these at once
     leaks: dict[str, Callable[[Sample], Sample]] = {
