@@ -190,8 +190,11 @@ def _raws(record: Mapping[str, Any], planned: Plan, one: Field, layout: Layout) 
 
 def _texts(record: Mapping[str, Any], planned: Plan, one: Field) -> list[str | None]:
     """The values of a field as texts, without empty ones; None is neither text nor number."""
+    columns = planned.columns.get(one, ())
+    if len(columns) == 1 and type(value := record.get(columns[0])) is str:  # as nearly all are
+        return [value] if value else []
     found: list[str | None] = []
-    for column in planned.columns.get(one, ()):
+    for column in columns:
         value = record.get(column)
         if isinstance(value, str):
             found.append(value)
