@@ -186,7 +186,7 @@ class Forum:
         return wire.port
 
     def _serve(self, port: int, *words: object) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"{words[0]}-{port}.log").open("ab")
+        log = self._stack.enter_context((self.folder / f"{words[0]}-{port}.log").open("ab"))
         more = () if words[0] == "hub" else ("--port", port)
         process = subprocess.Popen(
             [_PROGRAM, *map(str, (*words, *more))], stdout=log, stderr=log, env=environment()
