@@ -9,7 +9,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from stillwatch.cli import app
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, EmptyInput, InputError
 from stillwatch.sharing.identifiers.lines import MAX_LINE
 from stillwatch.sharing.identifiers.vectors import vectors
 
@@ -141,3 +141,10 @@ def test_the_vectors_are_walked_and_a_difference_ends_with_a_status(
     changed = run("check", "--json")
     assert changed.exit_code == 1
     assert json.loads(changed.stdout)["disagree"] == [case["id"]]
+
+
+@pytest.mark.parametrize("words", [(), ("--kind", "email"), ("--json",)])
+def test_nothing_at_all_is_an_error_that_says_so(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["identifiers", "normalise", *words], input="")
+    assert isinstance(done.exception, EmptyInput)
+    assert "standard input holds no value" in str(done.exception)

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from stillwatch.domain.identifier import Identifier, Kind, RawIdentifier
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, EmptyInput, InputError
 from stillwatch.report.text import IDENT, plain
 from stillwatch.sharing.identifiers import Refused, Tally
 from stillwatch.sharing.identifiers import normalise as normalise_value
@@ -86,6 +86,11 @@ def normalise(
             _records(stream, layout, tally, say)
     else:
         _table(source, layout, tally, say)
+    if not tally.identifiers and not tally.refused:
+        raise EmptyInput(
+            f"{'standard input' if source == '-' else source} holds no value",
+            hint="one a line with --kind, JSON objects, or a table",
+        )
     _tell(tally, as_json)
     if not tally.identifiers:
         raise typer.Exit(1)
