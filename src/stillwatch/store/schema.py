@@ -1,12 +1,15 @@
 """The lab's own tables, on SQLite (one file of mode 0600) or PostgreSQL.
 
 Rules: instants are ISO 8601 in UTC; objects are kept as the bytes that were signed or received.
-Account ids never stand here: a campaign is recognised by keyed hashes of its members.
+Account ids stand in decisions alone: elsewhere a campaign is recognised by keyed hashes of its members.
 Identifiers stand in ``identifiers`` alone: those of caught actors, as long as their claim holds.
+Decisions name accounts, keys and addresses: they are what a gateway enforces, and stay in the house.
 """
 
 from sqlalchemy import (
+    BigInteger,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -14,9 +17,9 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever a table changes; a store of another version is refused."""
-GROWN = frozenset({"1"})
+GROWN = frozenset({"1", "2"})
 """Versions since which tables were only added: such a store is brought up when it is opened."""
 
 metadata = MetaData()
@@ -201,4 +204,70 @@ own_packs = Table(
     Column("content", LargeBinary, nullable=False),  # empty once the hub has it
     Column("state", Text, nullable=False),  # made, stored, failed
     Column("answer", Text, nullable=False),
+)
+
+stream = Table(
+    "stream",
+    metadata,
+    Column("id", Integer, primary_key=True),  # one row, 1
+    # of the newest change. Writers raise it first in their transaction: its row lock puts them in
+    # order, so that no reader sees a later change before an earlier one
+    Column("seq", Integer, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # standing, held, lifted, refused
+    Column("effect", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),  # seconds since 1970
+    Column("made", BigInteger, nullable=False),
+    Column("shadow", Integer, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("rest", Text, nullable=False),  # JSON: reason, evidence, origin, made, rate, cohort ...
+    Index("decisions_subject", "scope", "value"),
+    Index("decisions_made", "made"),
+)
+
+decision_evidence = Table(
+    "decision_evidence",
+    metadata,
+    Column("evidence", Text, primary_key=True),
+    Column("decision", Text, primary_key=True),
+    Column("own", Integer, nullable=False),  # 1: the lab's own; 0: another's word
+    Index("evidence_of", "decision"),
+)
+
+decision_changes = Table(
+    "decision_changes",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("decision", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+decision_acts = Table(
+    "decision_acts",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("act", Text, nullable=False),  # add, hold, release, refuse, lift, undo, appeal ...
+    Column("decision", Text, nullable=False, index=True),
+    Column("detail", Text, nullable=False),  # the reason, in words
+)
+
+appeals = Table(
+    "appeals",
+    metadata,
+    Column("id", Text, primary_key=True),  # appeal-- and a UUID
+    Column("decision", Text, nullable=False, index=True),
+    Column("state", Text, nullable=False),  # open, upheld, rejected
+    Column("opened", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("closed", Text, nullable=False),  # empty while open
+    Column("outcome", Text, nullable=False),
 )

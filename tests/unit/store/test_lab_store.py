@@ -54,7 +54,7 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     Store(f"sqlite:///{path}").close()
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("update settings set value = '99' where name = 'version'")
-    with pytest.raises(StoredDataError, match="version 99, not 2"):
+    with pytest.raises(StoredDataError, match="version 99, not 3"):
         Store(f"sqlite:///{path}")
 
 

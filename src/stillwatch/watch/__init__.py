@@ -1,0 +1,1 @@
+"""Detection near real time: a log is followed, and decisions follow within seconds."""
