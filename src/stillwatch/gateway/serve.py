@@ -64,7 +64,9 @@ def serve(settings: Settings, say: Say, screening: ScreeningMaker | None = None)
             with tempfile.TemporaryDirectory(prefix="stillwatch-gateway-") as folder:
                 figures = Path(folder) / "figures"
                 make_file(figures, settings.listen.workers)
-                Watcher(replace(setup, figures=figures, watcher=os.getpid()), listener, where, say).run()
+                Watcher(
+                    replace(setup, figures=figures, watcher=os.getpid()), listener, where, say
+                ).run()
 
 
 class Watcher:
@@ -84,7 +86,9 @@ class Watcher:
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT."""
-        with _signals({signal.SIGTERM: self._end, signal.SIGINT: self._end, signal.SIGHUP: self._pass_on}):
+        with _signals(
+            {signal.SIGTERM: self._end, signal.SIGINT: self._end, signal.SIGHUP: self._pass_on}
+        ):
             for row in range(self._count):
                 self._start(row)
             told = False
@@ -113,7 +117,11 @@ class Watcher:
             return
         sound = now - self._began[row] > _SOUND_S
         self._deaths[row] = 1 if sound else self._deaths[row] + 1
-        pause = min(_LONGEST_PAUSE_S, 0.25 * 2 ** (self._deaths[row] - 2)) if self._deaths[row] > 1 else 0
+        pause = (
+            min(_LONGEST_PAUSE_S, 0.25 * 2 ** (self._deaths[row] - 2))
+            if self._deaths[row] > 1
+            else 0
+        )
         self._workers[row], self._due[row] = None, now + pause
         self._say(
             f"worker {row} (process {worker.pid}) died with {_how(worker.exitcode)}; it is "

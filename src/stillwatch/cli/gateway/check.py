@@ -1,6 +1,5 @@
 """``stillwatch gateway check``: whether a gateway would start, and what it would know."""
 
-from typing import Any
 
 import typer
 
@@ -13,7 +12,6 @@ from stillwatch.cli.gateway.common import (
     settings_of,
 )
 from stillwatch.cli.share.common import Json, say, tell
-from stillwatch.errors import StillwatchError
 
 _UNREACHED = 6
 

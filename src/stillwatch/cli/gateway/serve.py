@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,7 +53,7 @@ def serve(
     from stillwatch.gateway.serve import serve as run  # noqa: PLC0415 - with its libraries
 
     settings = settings_of(config, store, upstream, upstream_token, token_file)
-    said = {"host": host, "port": port, "workers": workers, "grpc_port": grpc_port}
+    said: dict[str, Any] = {"host": host, "port": port, "workers": workers, "grpc_port": grpc_port}
     listen = replace(settings.listen, **{k: v for k, v in said.items() if v is not None})
     settings = replace(settings, listen=listen)
     screening = None

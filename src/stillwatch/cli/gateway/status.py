@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from stillwatch.cli.share.common import Json, say, tell
-from stillwatch.errors import PeerError
 
 _NOT_READY = 7
 
@@ -30,3 +29,22 @@ def status(
             say(line)
     if said["status"] not in ("ready", "stale"):
         raise typer.Exit(_NOT_READY)
+
+
+def _lines(said: dict[str, Any]) -> list[str]:
+    age = said.get("knowledge_age_s")
+    known = "nothing is known" if age is None else f"knowledge is {age:.1f} s old"
+    lines = [
+        f"{said['status']}: {known}, {said.get('decisions', 0):,} decisions, change {said.get('sequence')}"
+    ]
+    if said.get("source_error"):
+        lines.append(f"the source cannot be asked: {said['source_error']}")
+    if said.get("settings_error"):
+        lines.append(f"settings not taken: {said['settings_error']}")
+    if said.get("restart_needed"):
+        lines.append(f"restart for [{'], ['.join(said['restart_needed'])}]")
+    if said.get("breaker_open"):
+        lines.append(
+            "fresh decisions would refuse too much: they are said and not done, until a person looks"
+        )
+    return lines
