@@ -1,0 +1,73 @@
+"""Who a request is from: the connection, the headers of our proxies, and nobody else's word."""
+
+import hashlib
+
+import pytest
+
+from stillwatch.gateway.adapters.caller import AmbiguousCallerError, Headers, key_digest
+from stillwatch.gateway.table import Request
+
+PEER = "198.51.100.1"
+
+
+def scope(
+    *headers: tuple[str, str], client: tuple[str, int] | None = (PEER, 5)
+) -> dict[str, object]:
+    return {"client": client, "headers": [(n.encode("latin-1"), v.encode()) for n, v in headers]}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, ["203.0.113.66"], PEER),  # nobody of ours wrote it
+        (1, ["192.0.2.7"], "192.0.2.7"),
+        (1, ["203.0.113.66, 192.0.2.7"], "192.0.2.7"),  # the client's own word stands left
+        (1, ["203.0.113.66", "192.0.2.7"], "192.0.2.7"),  # two headers are one list (RFC 9110 5.3)
+        (2, ["203.0.113.66, 192.0.2.7, 10.0.0.1"], "192.0.2.7"),
+        (2, ["192.0.2.7"], PEER),  # it came past one of them
+        (1, [], PEER),
+        (1, [" , "], PEER),
+        (1, ["192.0.2.7:51234"], "192.0.2.7"),
+        (1, ["[2001:db8::7]:51234"], "2001:db8::7"),
+        (1, ["2001:db8::7"], "2001:db8::7"),
+        (1, ["192.0.2.7, unknown"], "unknown"),  # told as it is: it cannot be read, and is counted
+    ],
+)
+def test_the_address(proxies, forwarded, address):
+    found = Headers(proxies=proxies)(scope(*(("X-Forwarded-For", one) for one in forwarded)))
+    assert found == Request(address=address)
+
+
+def test_a_server_without_a_client_has_no_address():
+    assert Headers()(scope(client=None)) == Request()
+
+
+ACCOUNT = Headers(account="x-account-id", secret="authorization")
+
+
+@pytest.mark.parametrize("value", ["a", "  a ", "konto-ü-東京", "🦉" * 100])
+def test_names_are_texts_in_utf8_whatever_the_case_of_the_header(value):
+    assert ACCOUNT(scope(("X-Account-ID", value))).account == value.strip()
+
+
+def test_bytes_that_are_no_utf8_are_taken_as_they_come():
+    raw = {"headers": [(b"x-account-id", b"\xfc")]}
+    assert ACCOUNT(raw).account == "ü"
+
+
+@pytest.mark.parametrize("value", ["", "   "])
+def test_an_empty_header_names_nobody(value):
+    assert ACCOUNT(scope(("x-account-id", value))).account is None
+
+
+@pytest.mark.parametrize("second", ["X-Account-Id", "x-account-id", "X-ACCOUNT-ID"])
+@pytest.mark.parametrize("value", ["b", "a", ""])
+def test_a_caller_named_twice_is_nobody(second, value):
+    with pytest.raises(AmbiguousCallerError, match="x-account-id"):
+        ACCOUNT(scope(("x-account-id", "a"), (second, value)))
+
+
+@pytest.mark.parametrize("sent", ["Bearer sk-1", "bearer  sk-1 ", "sk-1"])
+def test_a_key_is_known_by_its_digest(sent):
+    digest = hashlib.sha256(b"sk-1").hexdigest()
+    assert ACCOUNT(scope(("Authorization", sent))).key == digest == key_digest("sk-1")
