@@ -50,9 +50,9 @@ def refusal(answer: Answer, appeal: str = "") -> Refusal:
     return Refusal(answer.status, code, kind, message, headers)
 
 
-def ambiguous(name: str) -> Refusal:
-    """What is said where a request names its caller more than once."""
-    message = f"The header {name} is there more than once: whom the request is from is not clear."
+def ambiguous(why: str) -> Refusal:
+    """What is said where a request names two callers."""
+    message = f"Whom this request is from is not clear: {why}."
     return Refusal(400, "ambiguous_identity", "invalid_request_error", message, {})
 
 

@@ -6,9 +6,9 @@ is in no error and no repr; proxies of the environment are not used.
 """
 
 import asyncio
+import threading
 import time
 import weakref
-from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
@@ -19,7 +19,8 @@ from stillwatch.gateway.decider import Answer
 from stillwatch.gateway.table import Request
 
 _MOST_BYTES: Final = 64 * 1024
-_STATUSES: Final = {200: True, 403: False, 429: False, 503: False}
+_STATUSES: Final = {True: {200: 200}, False: {403: 403, 429: 429, 503: 503}}
+"""By ``allowed``: what else is said contradicts itself."""
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -40,6 +41,7 @@ class Remote:
 
     def reopen(self) -> None:
         """Forget all connections, after a fork: they are the parent's."""
+        self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (
             weakref.WeakKeyDictionary()
@@ -61,6 +63,19 @@ class Remote:
         """Give a lease back. Raises ``PeerError``."""
         await self._apost("/v1/release", orjson.dumps({"lease": lease}))
 
+    def ready(self, timeout_s: float) -> bool:
+        """Whether the service answers within so many seconds."""
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                self._post("/v1/decide", b"{}")
+            except PeerError:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(min(0.05, self.deadline_s))
+            else:
+                return True
+
     def close(self) -> None:
         """Close the connections of synchronous callers."""
         client, self._client = self._client, None
@@ -75,9 +90,7 @@ class Remote:
             await client.aclose()
 
     def _post(self, path: str, body: bytes) -> bytes:
-        client = self._client
-        if client is None:
-            client = self._client = httpx.Client(**self._options())
+        client = self._client or self._connected()
         until = time.monotonic() + self.deadline_s
         try:
             with client.stream("POST", path, content=body) as response:
@@ -108,6 +121,12 @@ class Remote:
                 return _used(response.status_code, bytes(pieces))
         except (httpx.HTTPError, TimeoutError) as error:
             raise PeerError(f"the gateway does not answer ({type(error).__name__})") from error
+
+    def _connected(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None:
+                self._client = httpx.Client(**self._options())
+            return self._client
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -147,23 +166,27 @@ def _used(status: int, body: bytes) -> bytes:
 def _answer(body: bytes) -> Answer:
     try:
         said = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise PeerError("the gateway's answer is no JSON") from error
-    if not isinstance(said, Mapping) or said.get("allowed") is not _STATUSES.get(
-        said.get("status", 0)
-    ):
-        raise PeerError("the gateway's answer is none: allowed and status do not fit")
-    degrade = said.get("degrade")
-    wait, age = said.get("retry_after_s"), said.get("knowledge_age_s")
-    return Answer(
-        allowed=said["allowed"],
-        status=said["status"],
-        effect=str(said.get("effect", "")),
-        decision=said.get("decision"),
-        reason=str(said.get("reason", "")),
-        retry_after_s=float(wait) if isinstance(wait, int | float) else None,
-        shadow=tuple(said.get("shadow") or ()),
-        age_s=float(age) if isinstance(age, int | float) else None,
-        lease=said.get("lease"),
-        cohort=degrade.get("cohort") if isinstance(degrade, Mapping) else None,
-    )
+        degrade = said.get("degrade") or {}
+        status = _STATUSES[said["allowed"]][said["status"]]
+        return Answer(
+            allowed=said["allowed"],
+            status=status,
+            effect=str(said.get("effect", "")),
+            decision=_text(said.get("decision")),
+            reason=str(said.get("reason", "")),
+            retry_after_s=_number(said.get("retry_after_s")),
+            shadow=tuple(map(str, said.get("shadow") or ())),
+            age_s=_number(said.get("knowledge_age_s")),
+            lease=_text(said.get("lease")),
+            cohort=_text(degrade.get("cohort")),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PeerError("the gateway's answer is none") from error
+
+
+def _text(said: Any) -> str | None:
+    return None if said is None else str(said)
+
+
+def _number(said: Any) -> float | None:
+    return None if said is None else float(said)
