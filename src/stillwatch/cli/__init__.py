@@ -1,24 +1,21 @@
 """The command line: one file per command, each parses, calls one function, prints."""
 
+import gc
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from stillwatch.cli.detect import detect
-from stillwatch.cli.explain import explain
-from stillwatch.cli.logs import check
-from stillwatch.cli.profile import profile
-
 _ON_DEMAND = (
-    "simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns", "identifiers",
+    "detect", "profile", "explain", "logs", "simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns", "identifiers",
     "evaluator", "screen",
 )  # fmt: skip
 
 
 class OnDemand(TyperGroup):
-    """Loads some commands only when they are asked for: their libraries take half a second."""
+    """Loads commands only when they are asked for: their libraries take half a second."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names of all commands."""
@@ -37,7 +34,7 @@ class OnDemand(TyperGroup):
     def _load(self, name: str) -> None:
         if name in self.commands:
             return
-        command, part = getattr(import_module(f"stillwatch.cli.{name}"), name), typer.Typer()
+        command, part = getattr(_module(name), name), typer.Typer()
         if isinstance(command, typer.Typer):
             part.add_typer(command, name=name)
         else:
@@ -45,17 +42,25 @@ class OnDemand(TyperGroup):
         self.add_command(typer.main.get_group(part).commands[name])
 
 
+def _module(name: str) -> ModuleType:
+    """Of a command; what is loaded never becomes garbage, and nobody looks whether it has."""
+    gc.disable()
+    try:
+        return import_module(f"stillwatch.cli.{name}")
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 app = typer.Typer(
     name="stillwatch",
-    help="Find adversarial distillation, test suspect models, and share what was learned.",
     cls=OnDemand,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command()(detect)
-app.command()(profile)
-app.command()(explain)
-logs = typer.Typer(help="Look at log files before anything is detected.", no_args_is_help=True)
-app.add_typer(logs, name="logs")
-logs.command()(check)
+
+
+@app.callback()
+def stillwatch() -> None:
+    """Find adversarial distillation, test suspect models, and share what was learned."""

@@ -16,7 +16,10 @@ from stillwatch.report import text
 
 _LINE = text.Cut(chars=4000)
 
+logs = typer.Typer(help="Look at log files before anything is detected.", no_args_is_help=True)
 
+
+@logs.command()
 def check(
     files: Annotated[list[str], typer.Argument(help="Log files, folders, globs or URLs.")],
     format: Annotated[  # noqa: A002

@@ -1,6 +1,6 @@
 """A progress bar on stderr: rate and time left while reading, a spinner while judging."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -15,8 +15,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from stillwatch.pipeline import Progress as Report
-
+Report = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done and how much there is in all."""
 _WORDS = {"read": "reading and profiling", "judge": "measuring, linking, judging"}
 
 
