@@ -1,5 +1,7 @@
-"""Figures of a watcher: for progress lines, for Prometheus over loopback, or in a file for its
-node exporter. No label names an account.
+"""Figures of a watcher, for progress lines and for Prometheus.
+
+They are served on loopback, or written to a file for the node exporter's textfile collector. No
+label names an account.
 """
 
 import time
@@ -7,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, start_http_server, write_to_textfile
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -15,9 +17,6 @@ from prometheus_client.registry import Collector
 
 from stillwatch.errors import ConfigError
 from stillwatch.watch.judging import Judged
-
-if TYPE_CHECKING:
-    from stillwatch.watch.service import Watcher
 
 _COUNTED: Final = {
     "read": ("events", "Events read and kept, over all runs with this state."),
@@ -30,7 +29,7 @@ _FILE_S: Final = 5.0
 """Seconds between two writings of the file."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Figures(Collector):
     """The figures, as of the last checkpoint."""
 
@@ -49,7 +48,7 @@ class Figures(Collector):
     decided: dict[str, int] = field(default_factory=dict)
     """Decisions in this run, by what became of them."""
     _written: float = 0.0
-    _registry: CollectorRegistry = field(default_factory=lambda: CollectorRegistry())  # noqa: PLW0108
+    _registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     def __post_init__(self) -> None:
         self._registry.register(self)
@@ -65,13 +64,12 @@ class Figures(Collector):
             ) from error
         return int(server.server_port)
 
-    def update(self, watcher: "Watcher", counts: Mapping[str, int], *, stalled: bool) -> None:
-        """Take the figures of a watcher."""
+    def update(
+        self, counts: Mapping[str, int], *, accounts: int, backlog: int, newest: datetime | None
+    ) -> None:
+        """Take the figures of the reading."""
         self.counts = dict(counts)
-        self.accounts = len(watcher.window)
-        self.backlog = sum(source.backlog() for source in watcher.sources)
-        self.newest = watcher.days.last_event
-        self.stalled = stalled
+        self.accounts, self.backlog, self.newest = accounts, backlog, newest
         if self.file is not None and time.monotonic() - self._written >= _FILE_S:
             self._written = time.monotonic()
             write_to_textfile(str(self.file), self._registry)

@@ -10,6 +10,7 @@ Rules
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +31,16 @@ class Folder:
     """A source: everything in a folder."""
 
     def __init__(
-        self, path: Path, options: ReadOptions, bounds: Bounds, position: Position | None = None
+        self,
+        path: Path,
+        options: ReadOptions,
+        bounds: Bounds,
+        position: Position | None = None,
+        *,
+        only: str | None = None,
     ) -> None:
+        """``only``: follow the one file of this name, whatever its suffix."""
+        self._only = only
         self._path, self._options, self._bounds = path, options, bounds
         said = position or {"growing": {}, "whole": {}}
         self._growing: dict[str, LogFile] = {}
@@ -48,7 +57,7 @@ class Folder:
     @property
     def name(self) -> str:
         """See ``Source``."""
-        return str(self._path)
+        return str(self._path / self._only) if self._only else str(self._path)
 
     @property
     def ended(self) -> bool:
@@ -161,6 +170,10 @@ class Folder:
                 self._saved[new] = said
 
     def _stamps(self) -> Iterator[tuple[str, Stamp]]:
+        if self._only is not None:
+            with suppress(OSError):
+                yield self._only, stamp_of(self._path / self._only)
+            return
         for folder, folders, names in os.walk(self._path, onerror=self._unreadable):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):

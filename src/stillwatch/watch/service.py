@@ -66,7 +66,7 @@ class Watcher:
             while not stop.is_set():
                 busy = round_.read()
                 ended = not busy and (self.pace.once or all(one.ended for one in self.sources))
-                if round_.due() and not ended:
+                if round_.due() and (round_.stalled or not ended):
                     round_.tick()
                 if ended and not round_.stalled:
                     break
@@ -95,7 +95,7 @@ class _Round:
         self._changed = bool(len(watcher.window))
         """Whether there is something that no judgement has seen."""
         self.stalled = False
-        watcher.figures.update(watcher, self._counts, stalled=False)
+        self._figures()
 
     def read(self) -> bool:
         """Take what each source has now, once; whether there was anything."""
@@ -122,7 +122,7 @@ class _Round:
         self._judged(self._w.judging.finished())
         if self._changed and not self._w.pace.once and self._w.judging.due(time.monotonic()):
             self._judge()
-        self._w.figures.update(self._w, self._counts, stalled=self.stalled)
+        self._figures()
 
     def end(self, *, judge: bool) -> None:
         """Bring the rest to the disk, and judge once more if asked to."""
@@ -138,7 +138,7 @@ class _Round:
         if judge and self._changed and len(self._w.window):
             self._judge()
             self._judged(self._w.judging.finished(wait=True))
-        self._w.figures.update(self._w, self._counts, stalled=False)
+        self._figures()
         self._w.tell("ended", self._w.figures.record())
 
     def _full(self) -> bool:
@@ -189,7 +189,7 @@ class _Round:
         for source in watcher.sources:
             source.durable()
         watcher.figures.checkpoint_s = time.monotonic() - began
-        watcher.figures.update(watcher, self._counts, stalled=False)
+        self._figures()
         watcher.tell("checkpoint", watcher.figures.record())
 
     def _judge(self) -> None:
@@ -213,6 +213,16 @@ class _Round:
         self._changed = self._changed or bool(judged.failed)
         self._w.figures.judged(judged)
         self._w.tell("judged", self._w.figures.judgement())
+
+    def _figures(self) -> None:
+        watcher = self._w
+        watcher.figures.stalled = self.stalled
+        watcher.figures.update(
+            self._counts,
+            accounts=len(watcher.window),
+            backlog=sum(source.backlog() for source in watcher.sources),
+            newest=watcher.days.last_event,
+        )
 
     def _told(self) -> list[str]:
         """What of the log is not in the profiles, in sentences."""

@@ -13,6 +13,7 @@ Rules
       killed before has the old generation, who is killed after has the new one.
     * A day's parts are added to, not rewritten: eight of a size are merged into one of the next,
       beside the reading, and all of them once the day is over.
+    * Profiles hold the beginnings of prompts: the directory is its owner's only.
     * ``detect`` reads the parts like any profile files; merged they are the day, byte for byte.
 """
 
@@ -77,7 +78,10 @@ class Manifest:
             "generation": self.generation,
             "serial": self.serial,
             "newest": None if self.newest is None else day_name(self.newest),
-            "days": {day_name(day): parts for day, parts in sorted(self.days.items())},
+            "days": {
+                day_name(day): [list(part) for part in parts]
+                for day, parts in sorted(self.days.items())
+            },
             "sources": self.sources,
             "counts": self.counts,
             "quarantine": self.quarantine,
@@ -121,7 +125,7 @@ class State:
         self.folder = folder
         self._bounds, self._disk = bounds, disk or Disk()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = _locked(folder / "lock")
         except OSError as error:
             raise InputError(
