@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final, NewType, Self
 
 DecisionId = NewType("DecisionId", str)
@@ -36,6 +36,11 @@ MOST_REASON: Final = 1000
 MOST_EVIDENCE: Final = 64
 MOST_MEMBERS: Final = 100_000
 _ID: Final = re.compile(r"decision--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UNKEPT: Final = re.compile("[\\x00\\ud800-\\udfff]")
+"""NUL, and halves of characters, e.g. of an argument that was no UTF-8."""
+_STIX_ID: Final = re.compile(r"[a-z][a-z0-9-]*--[0-9a-f-]{36}", re.IGNORECASE)
+_OWN: Final = ("finding:", "case:", "appeal:")
+_MAPPED: Final = IPv6Network("::ffff:0:0/96")
 _LATEST: Final = 253_402_300_799
 """The end of the year 9999, in seconds since 1970."""
 
@@ -99,9 +104,14 @@ class Subject:
         if known is not Scope.RANGE:
             return cls(known, value)
         try:
-            network = ip_network(value, strict=False)
+            # an address with a zone (fe80::1%eth0) means nothing elsewhere
+            network = ip_network(value.replace("%", " "), strict=False)
         except ValueError:
             raise ValueError(f"{value!r} is no network, e.g. 192.0.2.0/24") from None
+        if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+            # an IPv4 client behind a socket of both families is the same client
+            first = int(network.network_address) & 0xFFFF_FFFF
+            network = IPv4Network((first, network.prefixlen - 96))
         return cls(known, str(network))
 
 
@@ -187,7 +197,7 @@ class Decision:
             effect=effect,
             subject=subject,
             reason=_text(said.get("reason"), "reason", MOST_REASON),
-            evidence=_texts(said.get("evidence", []), "evidence", MOST_EVIDENCE),
+            evidence=_evidence(said.get("evidence", [])),
             origin=_text(said.get("origin"), "origin", MOST_VALUE),
             made=made,
             until=until,
@@ -201,6 +211,26 @@ class Decision:
 def new_id() -> DecisionId:
     """A fresh id."""
     return DecisionId(f"decision--{uuid.uuid4()}")
+
+
+def evidence_id(said: object) -> str:
+    """An evidence id in normal form: STIX ids are in lower case. Raises ``ValueError``."""
+    text = _text(said, "an evidence id", MOST_VALUE)
+    if not text.isprintable():
+        raise ValueError("an evidence id holds control characters")
+    return text.lower() if _STIX_ID.fullmatch(text) else text
+
+
+def is_own(evidence: str) -> bool:
+    """Whether evidence is the lab's own: a finding, a person's case, an appeal.
+
+    STIX ids and leads are others' words, and so is whatever is not known.
+    """
+    return evidence.startswith(_OWN)
+
+
+def _evidence(said: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(evidence_id, _texts(said, "evidence", MOST_EVIDENCE))))
 
 
 def _rate(said: object) -> Rate | None:
@@ -224,6 +254,8 @@ def _instant(said: object, name: str) -> datetime:
 def _text(said: object, name: str, most: int) -> str:
     if not isinstance(said, str) or not 0 < len(said) <= most:
         raise ValueError(f"{name} is a text of 1 to {most} characters")
+    if _UNKEPT.search(said):
+        raise ValueError(f"{name} holds characters that no database keeps")
     return said
 
 

@@ -6,15 +6,16 @@ kept is kept. A store of another version is refused, never guessed at.
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from stillwatch.errors import ConfigError, StoredDataError
-from stillwatch.store.schema import GROWN, VERSION, metadata, settings
+from stillwatch.store.schema import GROWN, VERSION, metadata, settings, stream
 
 
 class Store:
@@ -28,6 +29,7 @@ class Store:
             with self._engine.begin() as connection:
                 metadata.create_all(connection)
                 self.secret = _settled(connection)
+                _numbered(connection)
         except (SQLAlchemyError, OSError, ValueError) as error:
             raise ConfigError(
                 f"the store {_shown(url)} cannot be opened: {_reason(error)}",
@@ -84,6 +86,17 @@ def _settled(connection: Connection) -> bytes:
             hint="use the version of stillwatch that made it, or name another store",
         )
     return bytes.fromhex(kept["secret"])
+
+
+def _numbered(connection: Connection) -> None:
+    """Begin the stream of decisions, once.
+
+    Its numbers go on from the hour of birth (milliseconds since 1970), so that a gateway that
+    followed another store in this place finds its number unknown, and starts anew.
+    """
+    if connection.scalar(select(stream.c.seq)) is None:
+        begun = "insert into stream (id, seq) values (1, :seq) on conflict (id) do nothing"
+        connection.execute(text(begun), {"seq": time.time_ns() // 1_000_000})
 
 
 def _shown(url: str) -> str:

@@ -212,14 +212,14 @@ stream = Table(
     Column("id", Integer, primary_key=True),  # one row, 1
     # of the newest change. Writers raise it first in their transaction: its row lock puts them in
     # order, so that no reader sees a later change before an earlier one
-    Column("seq", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
 )
 
 decisions = Table(
     "decisions",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("state", Text, nullable=False),  # standing, held, lifted, refused
+    Column("state", Text, nullable=False),  # standing, held, lifted, refused, ended
     Column("effect", Text, nullable=False),
     Column("scope", Text, nullable=False),
     Column("value", Text, nullable=False),
@@ -228,8 +228,12 @@ decisions = Table(
     Column("shadow", Integer, nullable=False),
     Column("origin", Text, nullable=False),
     Column("rest", Text, nullable=False),  # JSON: reason, evidence, origin, made, rate, cohort ...
+    Column(
+        "aside", Text, nullable=False
+    ),  # JSON of what gateways need not know, see store.decisions
     Index("decisions_subject", "scope", "value"),
     Index("decisions_made", "made"),
+    Index("decisions_end", "state", "until"),
 )
 
 decision_evidence = Table(

@@ -1,0 +1,202 @@
+"""Decisions are made, found, taken back, undone; each with an act, on each database."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from stillwatch.errors import InputError
+from stillwatch.store import decisions as d
+from stillwatch.store.database import Store
+from tests.databases import database_url
+from tests.decided import CLAIM, NOW, decided, in_force
+
+__all__ = ["database_url"]
+BY = {"by": "alice", "now": NOW}
+WHY = {"by": "bob", "reason": "the owner called", "now": NOW}
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    opened = Store(database_url)
+    yield opened
+    opened.close()
+
+
+def test_a_decision_is_kept_as_it_was_made(store: Store) -> None:
+    one = decided()
+    other = decided("b", effect="throttle", rate={"per_minute": 3}, evidence=["case:7", CLAIM])
+    camp = decided("C1", scope="campaign", members=["x", "y"], shadow=True, cohort="k1")
+    with store.begin() as connection:
+        assert d.add(connection, [one, other, camp], **BY) == [one.id, other.id, camp.id]
+    with store.begin() as connection:
+        assert in_force(connection) == {one.id: one, other.id: other, camp.id: camp}
+        assert d.find(connection, other.id) == d.Kept(other, "standing")
+        assert d.find(connection, "decision--0") is None
+        assert [(a.act, a.by) for a in d.acts(connection, one.id)] == [("add", "alice")]
+
+
+def test_a_decision_made_anew_replaces_the_one_of_its_id(store: Store) -> None:
+    one = decided()
+    later = decided(id=one.id, until=one.until.timestamp() + 60, evidence=["finding:run/C2"])
+    with store.begin() as connection:
+        d.add(connection, [one], **BY)
+        seq = d.newest(connection)
+        d.add(connection, [one], **BY)
+        assert d.newest(connection) == seq  # nothing changed
+        d.add(connection, [later], **BY)
+        assert d.newest(connection) == seq + 1
+        assert in_force(connection) == {one.id: later}
+        assert d.undo(connection, "finding:run/C1", **WHY) == []
+        assert d.undo(connection, "finding:run/C2", **WHY) == [one.id]
+
+
+@pytest.mark.parametrize("effect", ["block", "degrade"])
+@pytest.mark.parametrize("evidence", [[], [CLAIM], ["lead:7"], ["Finding:run/C1"]])
+def test_a_policy_does_not_cut_off_on_others_words(
+    store: Store, effect: str, evidence: list[str]
+) -> None:
+    fine = decided("c")
+    with store.begin() as connection:
+        with pytest.raises(InputError, match="without evidence of our own"):
+            d.add(connection, [fine, decided(effect=effect, evidence=evidence)], **BY)
+        d.add(connection, [decided(effect="challenge", evidence=evidence)], **BY)
+        d.add(connection, [decided(effect=effect, evidence=evidence, origin="person:alice")], **BY)
+        assert fine.id not in in_force(connection)
+
+
+def test_what_has_ended_is_refused_and_what_nobody_answers_for(store: Store) -> None:
+    with store.begin() as connection:
+        late = NOW + timedelta(days=8)
+        with pytest.raises(InputError, match="ended 2026-12-03 12:00 UTC"):
+            d.add(connection, [decided()], by="alice", now=late)
+        with pytest.raises(InputError, match="nobody is named"):
+            d.add(connection, [decided()], by=" ", now=NOW)
+        with pytest.raises(InputError, match="no reason"):
+            d.undo(connection, CLAIM, by="alice", reason="", now=NOW)
+        assert in_force(connection) == {}
+
+
+def test_lifted_once_and_the_second_learns_by_whom(store: Store) -> None:
+    one = decided()
+    with store.begin() as connection:
+        d.add(connection, [one], **BY)
+        d.lift(connection, one.id, **WHY)
+        assert in_force(connection) == {}
+        with pytest.raises(InputError, match="it is lifted by bob: the owner called"):
+            d.lift(connection, one.id, **WHY)
+        with pytest.raises(InputError, match="no decision 'decision--9'"):
+            d.lift(connection, "decision--9", **WHY)
+        (kept,) = d.listed(connection, state="lifted")
+        assert (kept.by, kept.why) == ("bob", "the owner called")
+
+
+def test_held_ones_stay_out_of_the_stream_until_released(store: Store) -> None:
+    one, other = decided(), decided("b")
+    with store.begin() as connection:
+        seq = d.newest(connection)
+        d.add(connection, [one, other], **BY, held="more than 50 blocks within an hour")
+        assert d.newest(connection) == seq
+        assert in_force(connection) == {}
+        d.release(connection, one.id, **WHY)
+        d.refuse(connection, other.id, **WHY)
+        assert set(in_force(connection)) == {one.id}
+        assert [c.id for c in d.changes(connection, seq, 9)] == [one.id]
+        with pytest.raises(InputError, match="not held"):
+            d.release(connection, other.id, **WHY)
+        acts = [(a.act, a.decision) for a in d.acts(connection)]
+        assert acts[-2:] == [("release", one.id), ("refuse", other.id)]
+
+
+def test_undo_takes_what_has_nothing_of_our_own_left(store: Store) -> None:
+    alone = decided("a")
+    both = decided("b", evidence=["finding:run/C1", "finding:run/C2"])
+    foreign = decided("c", evidence=["finding:run/C1", CLAIM])
+    asked = decided("d", effect="challenge", evidence=["finding:run/C1", CLAIM])
+    person = decided("e", evidence=["finding:run/C1", CLAIM], origin="person:alice")
+    with store.begin() as connection:
+        d.add(connection, [alone, both, foreign, asked, person], **BY)
+        seq = d.newest(connection)
+        fell = d.undo(connection, "finding:run/C1", **WHY)
+        assert set(fell) == {alone.id, foreign.id}
+        left = in_force(connection)
+        assert left[both.id].evidence == ("finding:run/C2",)
+        assert left[asked.id].evidence == left[person.id].evidence == (CLAIM,)
+        told = d.changes(connection, seq, 99)
+        assert {c.id: c.record is None for c in told} == {
+            alone.id: True, both.id: False, foreign.id: True, asked.id: False, person.id: False,
+        }  # fmt: skip
+        assert set(d.undo(connection, CLAIM.upper(), **WHY)) == {asked.id, person.id}
+        assert d.undone(connection, [CLAIM, "finding:run/C1", "finding:run/C2"]) == {
+            CLAIM, "finding:run/C1",
+        }  # fmt: skip
+
+
+def test_a_claim_beside_a_finding_is_struck_and_the_decision_stays(store: Store) -> None:
+    one = decided(evidence=["finding:run/C1", CLAIM])
+    with store.begin() as connection:
+        d.add(connection, [one], **BY)
+        seq = d.newest(connection)
+        assert d.undo(connection, CLAIM, **WHY) == []
+        ((_, id_, record),) = d.changes(connection, seq, 9)
+        assert (id_, record and record["evidence"]) == (one.id, ["finding:run/C1"])
+        kept = d.find(connection, one.id)
+        assert kept is not None
+        assert kept.struck == (CLAIM,)
+
+
+def test_what_is_over_is_swept_once(store: Store) -> None:
+    one, held = decided(), decided("b")
+    with store.begin() as connection:
+        d.add(connection, [one], **BY)
+        d.add(connection, [held], **BY, held="a person looks")
+        seq = d.newest(connection)
+        assert d.sweep(connection, one.until - timedelta(seconds=1)) == 0
+        assert d.sweep(connection, one.until) == 2
+        assert d.sweep(connection, one.until) == 0
+        assert d.changes(connection, seq, 9) == [d.Change(seq + 1, one.id, None)]
+        assert in_force(connection, one.until) == {}
+
+
+def test_suspended_for_two_causes_it_comes_back_when_both_are_gone(store: Store) -> None:
+    one = decided(effect="throttle", rate={"concurrency": 1})
+    with store.begin() as connection:
+        d.add(connection, [one], **BY)
+        for cause in ("appeal--1", CLAIM):
+            assert d.suspend(connection, [one.id], cause, **WHY) == [one.id]
+            assert d.suspend(connection, [one.id], cause, **WHY) == []
+        assert in_force(connection)[one.id].effect == "observe"
+        renewed = decided(id=one.id, effect="block")
+        d.add(connection, [renewed], **BY)
+        assert in_force(connection)[one.id].effect == "observe"
+        assert d.restore(connection, [one.id], CLAIM, **WHY) == [one.id]
+        assert in_force(connection)[one.id].effect == "observe"
+        assert d.restore(connection, [one.id], "appeal--1", **WHY) == [one.id]
+        assert in_force(connection) == {one.id: renewed}
+
+
+def test_pages_lose_and_repeat_nothing_while_decisions_come_and_go(store: Store) -> None:
+    made = [decided(str(n)) for n in range(25)]
+    seen = list[str]()
+    with store.begin() as connection:
+        d.add(connection, made, **BY)
+        after = None
+        while page := d.listed(connection, limit=4, after=after):
+            seen += [k.decision.id for k in page]
+            after = seen[-1]
+            d.add(connection, [decided("new")], **BY)
+    assert {one.id for one in made} <= set(seen)
+    assert len(seen) == len(set(seen))
+
+
+def test_found_by_what_they_are(store: Store) -> None:
+    one, two = decided("a"), decided("b", effect="challenge", evidence=["lead:7"])
+    with store.begin() as connection:
+        d.add(connection, [one, two], **BY)
+        assert [k.decision for k in d.listed(connection, evidence="lead:7")] == [two]
+        assert [k.decision for k in d.listed(connection, scope="account", value="a")] == [one]
+        assert d.listed(connection, effect="allow") == []
+        assert {k.decision for k in d.listed(connection, latest=True)} == {one, two}
+        recent = d.made_since(connection, NOW)
+        assert recent.blocks == {"policy:standard": 1}
+        assert d.made_since(connection, NOW + timedelta(seconds=1)).blocks == {}
