@@ -119,7 +119,7 @@ class Never:
 
 def subjects_of(case: Case) -> Iterator[Subject]:
     """All that is known to be the case's as a whole; of a single account its member's as well."""
-    yield from (case.subject, *case.others, *case.carries)
+    yield from (case.subject, *case.carries)
     if case.subject.scope is not Scope.CAMPAIGN:
         for member in case.members:
             yield Subject(Scope.ACCOUNT, member.account)
