@@ -217,6 +217,8 @@ class Decider:
             self._doubt = ""
         self._age = None if age is None else float(int(age))
         self._pass = _passing(self._age)
+        if self._known[0] is not self.knowledge.table:
+            self._known = self.knowledge.table, {}  # let go of the old one
         with self._lock:
             self.breaker.tick(steady)
 

@@ -98,12 +98,18 @@ class Knowledge:
             self.table = self.table.compacted()
         return swept
 
-    def since(self, seq: int) -> list[Change]:
-        """Changes after a number. Raises ``Behind``."""
+    def since(self, seq: int) -> tuple[int, list[Change]]:
+        """The newest number, and the changes after another one. Raises ``Behind``."""
         with self._news:
             if not self.present or not self._since <= seq <= self.seq:
                 raise Behind
-            return [change for change in self._recent if seq < change.seq <= self.seq]
+            changes = []
+            for change in reversed(self._recent):
+                if change.seq <= seq:
+                    break
+                if change.seq <= self.seq:
+                    changes.append(change)
+            return self.seq, changes[::-1]
 
     def wait(self, seq: int, timeout_s: float) -> bool:
         """Whether there is more than a number within a time; for threads."""

@@ -7,7 +7,6 @@ dies. A worker that takes the place of a dead one goes on in its row.
 """
 
 import mmap
-import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -62,15 +61,25 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "source_errors_total": _of("counter", "Times that the source could not be asked."),
     "startups_total": _of("counter", "Times that everything in force was loaded anew."),
     "changes_total": _of("counter", "Changes that were followed."),
+    "behind_total": _of("counter", "Times that the place in the stream was no longer kept."),
+    "changes_unusable_total": _of(
+        "counter", "Changes that could not be read; their decisions stand no longer."
+    ),
+    "snapshots_total": _of("counter", "Snapshots written."),
     "snapshot_refusals_total": _of("counter", "Snapshots that could not be used."),
     "snapshot_failures_total": _of("counter", "Snapshots that could not be written."),
     "clock_jumps_total": _of("counter", "Jumps of this machine's clock."),
+    "breaker_trips_total": _of("counter", "Times that fresh decisions refused too much."),
+    "throttles_evicted_total": _of("counter", "Rates that made room though they were in use."),
+    "throttles_untracked_total": _of("counter", "Requests passed for want of room for a lease."),
     "reloads_total": _of("counter", "Settings taken up.", result=("ok", "failed")),
     "worker_starts_total": _of("counter", "Times that a worker was started."),
     "stream_readers": _of("gauge", "Followers that are being answered."),
     "knowledge_age_seconds": _of("gauge", "Since the source last answered; -1 without knowledge."),
     "knowledge_sequence": _of("gauge", "Number of the newest change that is known."),
     "table_decisions": _of("gauge", "Decisions in memory."),
+    "source_connected": _of("gauge", "1 while the source answers."),
+    "fresh_refused_share": _of("gauge", "Share of requests that fresh decisions refuse, 0-1."),
     "breaker_open": _of("gauge", "1 while new blocks are said and not done."),
     "connections": _of("gauge", "Open connections."),
     "heartbeat_seconds": _of("gauge", "When the worker last wrote this, since 1970."),
@@ -141,7 +150,6 @@ class Figures:
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format 0.0.4."""
-        self.set(time.time(), "heartbeat_seconds")
         lines = list[str]()
         for name, figure in FIGURES.items():
             lines.append(f"# HELP {_PREFIX}{name} {figure.about}")

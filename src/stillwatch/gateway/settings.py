@@ -224,7 +224,7 @@ def with_source(
     if store is not None:
         source = replace(source, store=store, upstream=None, token_file=None)
     elif upstream is not None:
-        source = replace(source, store=None, upstream=_url(upstream, "--from"))
+        source = replace(source, store=None, upstream=guarded_url(upstream, "--from"))
     if token_file is not None:
         source = replace(source, token_file=token_file)
     return replace(settings, source=_followed(source, settings.path))
@@ -257,7 +257,9 @@ def _source(said: Mapping[str, Any], folder: Path, path: Path | None) -> Source:
     where = f"{path}: " if path else ""
     source = Source(
         store=_store(said["store"], folder) if "store" in said else None,
-        upstream=_url(said["upstream"], f"{where}source.upstream") if "upstream" in said else None,
+        upstream=guarded_url(said["upstream"], f"{where}source.upstream")
+        if "upstream" in said
+        else None,
         token_file=folder / said["token_file"] if "token_file" in said else None,
         snapshot=folder / said.get("snapshot", "gateway.snapshot"),
         poll_s=float(_within(said.get("poll_s", 0.5), 0.05, 3600, f"{where}source.poll_s")),
@@ -356,8 +358,8 @@ def _within(value: Any, low: float, high: float, name: str) -> Any:
     return value
 
 
-def _url(text: str, name: str) -> str:
-    """Where a token may go: TLS, or this machine."""
+def guarded_url(text: str, name: str) -> str:
+    """Where a token may go: TLS, or this machine. Raises ``ConfigError``."""
     host = text.partition("://")[2].partition("/")[0]
     local = any(text == one or text.startswith((f"{one}:", f"{one}/")) for one in _LOCAL)
     if "@" in host or not (text.startswith("https://") or local):

@@ -8,17 +8,16 @@ requests are answered.
 
 import asyncio
 from collections.abc import Callable
-from itertools import chain
+from itertools import islice
 from typing import Final
 from urllib.parse import parse_qsl
 
-import orjson
-
-from stillwatch.gateway.blocks import encoded, sealed
 from stillwatch.gateway.http import NDJSON, Asked, Later, Reply, Writer, problem
 from stillwatch.gateway.knowledge import Behind, Knowledge
 from stillwatch.gateway.settings import Streaming
+from stillwatch.gateway.stream import change_lines, startup_lines
 
+_BATCH: Final = 1000
 _LARGEST: Final = 2**63 - 1
 _NAMES: Final = ("since", "wait")
 
@@ -67,9 +66,7 @@ class Streams:
         return later
 
     async def _startup(self, writer: Writer) -> None:
-        seq, blocks = self._knowledge.blocks()
-        head = self._head(seq, startup=True)
-        lines = sealed(chain([head], map(encoded, blocks)))
+        lines = startup_lines(self._knowledge)
         await writer.begin(200, NDJSON)
         while line := await asyncio.to_thread(next, lines, b""):
             await writer.write(line)
@@ -77,16 +74,12 @@ class Streams:
     async def _changes(self, writer: Writer, since: int, wait_s: float) -> Reply | None:
         await self._wait(since, wait_s)
         try:
-            changes = self._knowledge.since(since)
+            lines = change_lines(self._knowledge, since)
         except Behind:
             return problem(410, "what came since is no longer kept: ask without since")
-        seq = changes[-1].seq if changes else max(since, self._knowledge.seq)
-        lines = [self._head(seq, startup=False)]
-        for change in changes:
-            what = {"drop": change.id} if change.record is None else {"put": change.record}
-            lines.append(orjson.dumps({**what, "seq": change.seq}))
         await writer.begin(200, NDJSON)
-        await writer.write(b"".join(sealed(lines)))
+        for batch in iter(lambda: b"".join(islice(lines, _BATCH)), b""):
+            await writer.write(batch)
         return None
 
     async def _wait(self, since: int, wait_s: float) -> None:
@@ -100,16 +93,6 @@ class Streams:
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
-
-    def _head(self, seq: int, *, startup: bool) -> bytes:
-        return orjson.dumps(
-            {
-                "seq": seq,
-                "now": self._knowledge.clock.now(),
-                "startup": startup,
-                "age": self._knowledge.age_s(),
-            }
-        )
 
 
 def _query(text: bytes) -> tuple[int | None, float]:

@@ -77,7 +77,7 @@ def make_missing(files: TokenFiles, doors: Iterable[Door]) -> list[Path]:
     for door in doors:
         path: Path = getattr(files, door)
         if not path.exists():
-            _write(path, secrets.token_urlsafe(32))
+            write_new(path, secrets.token_urlsafe(32))
             made.append(path)
     return made
 
@@ -114,10 +114,11 @@ def _lines(path: Path) -> list[str]:
     return tokens
 
 
-def _write(path: Path, text: str) -> None:
+def write_new(path: Path, text: str) -> None:
+    """Write a new file of mode 0600. Raises ``ConfigError`` if it exists."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text + "\n")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written ({error.strerror})") from error
