@@ -1,17 +1,21 @@
 """Which published claims of ours say what was found wrong."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
+from stillwatch.cli import app
 from stillwatch.intel.stix import to_stix
 from stillwatch.sharing.drafts import revocation
 from stillwatch.sharing.takeback import taken_back_by
-from stillwatch.store import outbox
+from stillwatch.store import appeals, decisions, outbox
 from stillwatch.store.database import Store
 from stillwatch.store.outbox import Draft, Sent
 from tests.claims import examples, terms
@@ -76,3 +80,24 @@ def test_a_claim_is_found_by_the_accounts_it_is_about(store: Store) -> None:
     why = "the account is among those it is about"
     assert back(store, account="acct-9") == {IDS[1]: why, IDS[2]: why}
     assert back(store, account="acct-8") == {}
+
+
+def test_an_upheld_appeal_takes_the_claim_back_where_it_is_told_to(
+    store: Store, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    ends = (now + timedelta(days=7)).timestamp()
+    one = decided(evidence=[f"finding:{RUN}/C1"], made=now.timestamp(), until=ends)
+    with store.begin() as connection:
+        decisions.add(connection, [one], by="alice", now=now)
+        appeals.open_appeal(connection, one.id, "not me", "bob", now)
+    words = ["decisions", "appeal", "uphold", one.id, "--reason", "a school", "--by", "bob"]
+    words += ["--store", str(tmp_path / "share.db")]
+    for more in (["--share", "--dry-run"], ["--share"]):
+        result = CliRunner().invoke(app, [*words, *more, "--json"])
+        assert result.exit_code == 0, result.exception
+        assert [claim["claim"] for claim in json.loads(result.stdout)["take_back"]] == [IDS[0]]
+        with store.begin() as connection:
+            released = outbox.listed(connection, "released")
+        assert len(released) == (0 if "--dry-run" in more else 1)
+    assert (released[0].stix_id, released[0].body["revoked"]) == (IDS[0], True)

@@ -4,6 +4,7 @@ import typer
 
 from stillwatch.cli.decisions.add import add
 from stillwatch.cli.decisions.appeal import appeal
+from stillwatch.cli.decisions.forget import forget
 from stillwatch.cli.decisions.held import held
 from stillwatch.cli.decisions.lift import lift
 from stillwatch.cli.decisions.listing import list_
@@ -15,7 +16,7 @@ from stillwatch.cli.decisions.undo import undo
 decisions = typer.Typer(
     help="Decide what happens to requests, see why, and take it back.", no_args_is_help=True
 )
-for command in (show, add, lift, undo, log, renumber):
+for command in (show, add, lift, undo, log, forget, renumber):
     decisions.command()(command)
 decisions.command("list")(list_)
 decisions.add_typer(appeal, name="appeal")
