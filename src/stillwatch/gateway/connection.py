@@ -1,0 +1,426 @@
+"""HTTP/1.1 on a connection: parsed by llhttp, answered at once, bounded everywhere.
+
+Rules
+    * Most answers need memory only: they are given while the bytes are read, without a task.
+    * Answers leave in the order in which requests came (RFC 9112, 9.3.2). Behind an answer that
+      takes time only a few requests wait; nothing more is read meanwhile.
+    * A head, a trailer and a chunk's extension are bounded in bytes, a head and a body in time;
+      so is the time in which a reader takes what it was sent.
+    * What is no HTTP, or too much of it, is told once, and the connection ends: what follows on
+      it could mean anything.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Coroutine
+from email.utils import formatdate
+from typing import Any, Final, cast
+
+import httptools
+
+from stillwatch.gateway.http import Asked, Handler, Later, Reply, head, problem
+from stillwatch.gateway.limits import Limits
+
+log = logging.getLogger("stillwatch.gateway")
+_WAITING: Final = 16
+"""Requests behind an answer that takes time."""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PERSISTENCE: Final = (b"close", b"keep-alive")
+_NO_BODY: Final = frozenset({204, 304})
+_FOREVER: Final = float("inf")
+_HIGH: Final = 256 * 1024
+"""Bytes that may wait to be taken before nothing more is read."""
+
+
+class Shared:
+    """What the connections of one worker have in common."""
+
+    def __init__(self, handler: Handler, limits: Limits) -> None:
+        self.handler, self.limits = handler, limits
+        self.loop = asyncio.get_running_loop()
+        self.open: set[Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.draining = False
+        self.date = b""
+        self.tick()
+
+    def tick(self) -> None:
+        """Once in a while: set the date, and end what took too long."""
+        self.date = b"date: %b\r\n" % formatdate(time.time(), usegmt=True).encode()
+        now = self.loop.time()
+        for connection in [one for one in self.open if one.deadline < now]:
+            connection.late()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that is to end with the worker."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+
+class _Refused(Exception):
+    """Raised inside the parser's calls, which end with it."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+class Connection(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared, self._limits = shared, shared.limits
+        self._parser = httptools.HttpRequestParser(self)
+        self.deadline = _FOREVER
+        """When what is waited for now takes too long, by the loop's clock."""
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]
+        self._silent = 0
+        """Bytes that the parser has swallowed without telling of them."""
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._length = 0
+        self._reading = self._in_body = self._ending = self._half = self._lost = False
+        self._only_reads = False
+        self._out: list[bytes] = []
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: deque[tuple[Asked, bool, bool]] = deque()
+        self._taken = asyncio.Event()
+        self._taken.set()
+
+    # The transport's calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for a head, if there is room for one more connection."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_HIGH)
+        self.shared.open.add(self)
+        self._wait(self._limits.head_seconds)
+        if len(self.shared.open) > self._limits.connections:
+            self._refuse(problem(503, "too many connections", ((b"retry-after", b"1"),)))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody waits for an answer any more."""
+        del exc
+        self._lost = True
+        self.shared.open.discard(self)
+        self._waiting.clear()
+        self._taken.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; answers collect meanwhile, and leave together."""
+        if self._ending:
+            return
+        self._silent += len(data)
+        try:
+            self._fed(data)
+        except _Refused as refused:
+            self._refuse(refused.reply)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            known = cause.reply if isinstance(cause, _Refused) else None
+            self._refuse(known or problem(400, "this cannot be read as a request"))
+        except httptools.HttpParserError:
+            self._refuse(problem(400, "this cannot be read as a request"))
+        else:
+            if self._silent > self._limits.head_bytes:
+                self._refuse(self._too_long())
+        self._flush()
+
+    def _fed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # another protocol is offered and need not be taken (RFC 9110, 7.8): the parser stops
+            # behind the head, so the request is read anew without the offer
+            head = self._without_offer()
+            self._parser = httptools.HttpRequestParser(self)
+            self._fed(head + data[upgrade.args[0] :])
+
+    def _without_offer(self) -> bytes:
+        if self._parser.get_method() == b"CONNECT":
+            raise _Refused(problem(405, "this is no proxy", ((b"allow", b"GET, POST"),)))
+        version = self._parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, version)]
+        for name, value in self._headers:
+            if name == b"connection":
+                words = [word.strip() for word in value.lower().split(b",")]
+                value = b", ".join(word for word in words if word in _PERSISTENCE)  # noqa: PLW2901
+            if name != b"upgrade":
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
+
+    def eof_received(self) -> bool:
+        """The asker sends no more. It may still read, but one who only waited has gone."""
+        self._half = True
+        return self._task is not None and not self._only_reads
+
+    def pause_writing(self) -> None:
+        """The reader is slow: take nothing more from it, and do not wait for ever."""
+        self._taken.clear()
+        self._transport.pause_reading()
+        self._wait(self._limits.reader_seconds)
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self._taken.set()
+        self._settle()
+
+    async def send(self, data: bytes) -> None:
+        """Write a part of a stream when the reader has taken what came before."""
+        await self._taken.wait()
+        if self._lost:
+            raise ConnectionError("the reader has gone")
+        self._transport.write(data)
+
+    # The parser's calls
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._url, self._headers, self._body, self._length = b"", [], [], 0
+        self._reading, self._in_body = True, False
+        if self._task is None:
+            self._wait(self._limits.head_seconds)
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; after the body it is a trailer, which says nothing to us."""
+        if not self._in_body:
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """A head is there: see whether its body is wanted."""
+        self._silent, self._in_body = 0, True
+        if self._parser.should_upgrade():
+            return
+        length = len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+        if length > self._limits.head_bytes:
+            raise _Refused(self._too_long())
+        expected = self._checked()
+        if self._task is None:
+            self._wait(self._limits.body_seconds)
+            if expected and not self._out:
+                self._transport.write(_CONTINUE)
+
+    def _checked(self) -> bool:
+        """Whether the asker waits to be told to go on. Raises ``_Refused``."""
+        hosts, expected = 0, False
+        for name, value in self._headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"content-length" and int(value) > self._limits.body_bytes:
+                raise _Refused(self._too_large())
+            elif name == b"expect":
+                if value.lower() != b"100-continue":
+                    raise _Refused(problem(417, "only 100-continue can be expected"))
+                expected = True
+        modern = self._parser.get_http_version() == "1.1"
+        if hosts > 1 or (modern and hosts == 0):
+            raise _Refused(problem(400, "a request names one Host (RFC 9112, 3.2)"))
+        return expected and modern
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._silent = 0
+        self._length += len(body)
+        if self._length > self._limits.body_bytes:
+            raise _Refused(self._too_large())
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """A request is there, whole."""
+        self._silent, self._reading = 0, False
+        if self._ending or self._parser.should_upgrade():
+            return
+        parser = self._parser
+        target, _, query = self._url.partition(b"?")
+        if not target.startswith(b"/"):
+            target = _origin(target)
+        asked = Asked(parser.get_method(), target, query, self._headers, b"".join(self._body))
+        keep = parser.should_keep_alive()
+        old = parser.get_http_version() != "1.1"
+        if self._task is None:
+            self._handle(asked, keep, old)
+        elif len(self._waiting) < _WAITING:
+            self._waiting.append((asked, keep, old))
+        else:  # the asker sends the rest again: what it was told last says that this ends
+            last, _, old = self._waiting[-1]
+            self._waiting[-1] = (last, False, old)
+
+    # Answers
+
+    def _handle(self, asked: Asked, keep: bool, old: bool) -> None:
+        try:
+            answer = self.shared.handler.answer(asked)
+        except Exception as error:
+            answer = _failed(error)
+        keep = keep and not self.shared.draining
+        if isinstance(answer, Reply):
+            self._tell(answer, asked.method == b"HEAD", keep, old)
+        else:
+            self.deadline = _FOREVER
+            self._only_reads = asked.method == b"GET"
+            self._task = self.shared.start(self._later(answer, asked, keep, old))
+
+    async def _later(self, later: Later, asked: Asked, keep: bool, old: bool) -> None:
+        stream = _Stream(self, old)
+        try:
+            reply = await later(stream)
+        except asyncio.CancelledError:
+            self._transport.abort()  # what was begun is not ended: the reader must see that
+            raise
+        except ConnectionError:
+            reply = None
+            self._transport.abort()
+        except Exception as error:
+            reply = _failed(error)
+        self._task = None
+        if self._lost:
+            return
+        if not stream.begun and reply is not None:
+            self._tell(reply, asked.method == b"HEAD", keep and not self._ending, old)
+        elif reply is not None:
+            self._transport.abort()
+        else:
+            self._transport.write(stream.end)
+            if old or not keep or self._ending:
+                self._close()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Take what waited behind an answer that took time."""
+        while self._waiting and self._task is None and not self._transport.is_closing():
+            self._handle(*self._waiting.popleft())
+        self._flush()
+        if self._task is None and self._half:
+            self._close()
+        elif self._task is None:
+            self._settle()
+
+    def _tell(self, reply: Reply, headless: bool, keep: bool, old: bool) -> None:
+        """Put an answer among those that leave next."""
+        lines = head(reply.status, reply.media if reply.body else b"", reply.fields)
+        lines.append(self.shared.date)
+        if reply.status not in _NO_BODY:
+            lines.append(b"content-length: %d\r\n" % len(reply.body))
+        if not keep:
+            lines.append(b"connection: close\r\n")
+        elif old:
+            lines.append(b"connection: keep-alive\r\n")
+        lines.append(b"\r\n")
+        if not headless and reply.status not in _NO_BODY:
+            lines.append(reply.body)
+        self._out += lines
+        if not keep:
+            self._flush()
+            self._close()
+
+    def _flush(self) -> None:
+        if self._out:
+            self._transport.write(b"".join(self._out))
+            self._out.clear()
+        if not self._reading and self._task is None and not self._ending and self._taken.is_set():
+            self._wait(self._limits.idle_seconds)
+
+    def _refuse(self, reply: Reply) -> None:
+        """Tell what is wrong, unless another answer is being told, and end."""
+        if self._ending:
+            return
+        self.shared.handler.refused(reply.status)
+        if self._task is None:
+            self._tell(reply, headless=False, keep=False, old=False)
+        else:
+            self._ending = True
+
+    def _close(self) -> None:
+        """End, when what was written has been taken."""
+        self._ending = True
+        self._waiting.clear()
+        self._wait(self._limits.reader_seconds)
+        self._transport.close()
+
+    # Time
+
+    def _wait(self, seconds: float) -> None:
+        self.deadline = self.shared.loop.time() + seconds
+
+    def _settle(self) -> None:
+        """Read on, if there is room."""
+        if not self._transport.is_closing() and self._taken.is_set():
+            self._transport.resume_reading()
+            if self._task is not None:
+                self.deadline = _FOREVER
+            elif self._reading:
+                limits = self._limits
+                self._wait(limits.body_seconds if self._in_body else limits.head_seconds)
+            else:
+                self._wait(self._limits.idle_seconds)
+
+    def late(self) -> None:
+        """What was waited for has not come."""
+        self.deadline = _FOREVER
+        if self._transport.is_closing() or not self._taken.is_set():
+            self._transport.abort()
+        elif self._reading:
+            what = "body" if self._in_body else "head"
+            self._refuse(problem(408, f"the {what} did not come in time"))
+        else:
+            self._close()
+
+    def leave(self, *, now: bool) -> None:
+        """The worker stops: end between two requests, or at once."""
+        if now:
+            self._transport.abort()
+        elif self._task is None and not self._reading:
+            self._close()
+
+    def _too_long(self) -> Reply:
+        return problem(431, f"the head is longer than {self._limits.head_bytes} bytes")
+
+    def _too_large(self) -> Reply:
+        return problem(413, f"the body is longer than {self._limits.body_bytes} bytes")
+
+
+class _Stream:
+    """The writer of one answer: chunked, or ending with the connection for HTTP/1.0."""
+
+    def __init__(self, connection: Connection, old: bool) -> None:
+        self._connection, self._old = connection, old
+        self.begun = False
+        self.end = b"" if old else b"0\r\n\r\n"
+
+    async def begin(self, status: int, media: bytes) -> None:
+        """Send the head."""
+        lines = [*head(status, media, ()), self._connection.shared.date]
+        lines.append(b"cache-control: no-store\r\n")
+        lines.append(b"connection: close\r\n" if self._old else b"transfer-encoding: chunked\r\n")
+        self.begun = True
+        await self._connection.send(b"".join([*lines, b"\r\n"]))
+
+    async def write(self, data: bytes) -> None:
+        """Send a part."""
+        if data:
+            framed = data if self._old else b"%x\r\n%b\r\n" % (len(data), data)
+            await self._connection.send(framed)
+
+
+def _origin(target: bytes) -> bytes:
+    """Path of a target in absolute form (RFC 9112, 3.2.2); others have none of ours."""
+    if not target.lower().startswith((b"http://", b"https://")):
+        return target
+    _, slash, path = target.split(b"://", 1)[1].partition(b"/")
+    return slash + path or b"/"
+
+
+def _failed(error: Exception) -> Reply:
+    log.error("an error of the service: %s", type(error).__name__, exc_info=error)
+    return problem(500, type(error).__name__)

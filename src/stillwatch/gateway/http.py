@@ -1,0 +1,85 @@
+"""What a handler is asked and what it answers: HTTP/1.1 without the connection.
+
+Rules: an answer is bytes that were put together once. A body of an answer is always of a known
+length but for a stream, which is chunked (RFC 9112, 7.1), or ends with the connection for HTTP/1.0.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple, Protocol
+
+import orjson
+
+JSON: Final = b"application/json"
+TEXT: Final = b"text/plain; charset=utf-8"
+NDJSON: Final = b"application/x-ndjson"
+_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+Fields = tuple[tuple[bytes, bytes], ...]
+
+
+class Asked(NamedTuple):
+    """A request, whole."""
+
+    method: bytes
+    path: bytes
+    """Without the query, as it was sent."""
+    query: bytes
+    headers: list[tuple[bytes, bytes]]
+    """Names in lower case, in the order in which they came."""
+    body: bytes
+
+
+class Reply(NamedTuple):
+    """An answer, whole."""
+
+    status: int
+    body: bytes = b""
+    media: bytes = JSON
+    fields: Fields = ()
+    """Further headers."""
+
+
+class Writer(Protocol):
+    """What a stream is written to."""
+
+    async def begin(self, status: int, media: bytes) -> None:
+        """Send the head of a stream."""
+
+    async def write(self, data: bytes) -> None:
+        """Send a part, when the reader has taken what came before."""
+
+
+Later = Callable[[Writer], Awaitable[Reply | None]]
+"""An answer that takes time; None where it was written as a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """What a connection needs to know of the service behind it."""
+
+    answer: Callable[[Asked], Reply | Later]
+    refused: Callable[[int], None]
+    """Told of what was refused before it was a request: the status."""
+
+
+def head(reply_status: int, media: bytes, fields: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    """Lines of a head that every answer has; the end and the framing are the connection's."""
+    lines = [_LINES[reply_status]]
+    if media:
+        lines.append(b"content-type: %b\r\n" % media)
+    lines += [b"%b: %b\r\n" % pair for pair in fields]
+    return lines
+
+
+def problem(status: int, said: str, fields: Fields = ()) -> Reply:
+    """A refusal of the service itself, in words for people."""
+    title = HTTPStatus(status).phrase
+    return Reply(status, orjson.dumps({"title": title, "description": said}), JSON, fields)
+
+
+def told(status: int, value: Mapping[str, Any], fields: Fields = ()) -> Reply:
+    """JSON."""
+    return Reply(status, orjson.dumps(value), JSON, fields)
