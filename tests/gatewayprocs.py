@@ -107,9 +107,9 @@ class Running:
             text = client.get("/metrics").text
         total = 0.0
         for line in text.splitlines():
-            if line.startswith((f"stillwatch_gateway_{name} ", f"stillwatch_gateway_{name}{{")) and all(
-                f'{k}="{v}"' in line for k, v in labels.items()
-            ):
+            if line.startswith(
+                (f"stillwatch_gateway_{name} ", f"stillwatch_gateway_{name}{{")
+            ) and all(f'{k}="{v}"' in line for k, v in labels.items()):
                 total += float(line.rsplit(" ", 1)[1])
         return total
 

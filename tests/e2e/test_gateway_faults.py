@@ -107,9 +107,8 @@ def test_a_gateway_upstream_is_killed_and_comes_back(tmp_path, store):
         assert load.counts["connection lost"] == 0
 
 
-def test_without_its_source_a_gateway_starts_from_its_snapshot_and_not_from_a_damaged_one(
-    tmp_path, store
-):
+@pytest.mark.usefixtures("store")
+def test_without_its_source_a_gateway_starts_from_its_snapshot_and_not_from_a_damaged_one(tmp_path):
     path = settings(tmp_path, '[fail]\nclosed = ["sign-up"]\n')
     with running(tmp_path, "--config", str(path), *FREE) as up:
         until(lambda: up.figure("snapshots_total"))
@@ -134,7 +133,8 @@ def test_without_its_source_a_gateway_starts_from_its_snapshot_and_not_from_a_da
         assert up.state()["status"] == "ready"
 
 
-def test_settings_that_break_while_serving_change_nothing(tmp_path, store):
+@pytest.mark.usefixtures("store")
+def test_settings_that_break_while_serving_change_nothing(tmp_path):
     path = settings(tmp_path)
     good = path.read_text()
     with running(tmp_path, "--config", str(path), *FREE, "--workers", "2") as up:
@@ -157,7 +157,8 @@ def test_settings_that_break_while_serving_change_nothing(tmp_path, store):
         assert load.counts["connection lost"] == 0
 
 
-def test_a_killed_worker_is_replaced_and_its_counts_stay(tmp_path, store):
+@pytest.mark.usefixtures("store")
+def test_a_killed_worker_is_replaced_and_its_counts_stay(tmp_path):
     options = ("--config", str(settings(tmp_path)), *FREE, "--workers", "2")
     with running(tmp_path, *options) as up:
         with Load(up.url, token(tmp_path)) as load:
@@ -186,7 +187,8 @@ def _answers(up):
         return 0
 
 
-def test_a_gateway_told_to_stop_loses_no_request(tmp_path, store):
+@pytest.mark.usefixtures("store")
+def test_a_gateway_told_to_stop_loses_no_request(tmp_path):
     options = ("--config", str(settings(tmp_path)), *FREE, "--workers", "2")
     with running(tmp_path, *options) as up, Load(up.url, token(tmp_path)) as load:
         load.more()
@@ -196,17 +198,21 @@ def test_a_gateway_told_to_stop_loses_no_request(tmp_path, store):
     load.nothing_wrong()
 
 
-def test_a_worker_does_not_outlive_its_watcher(tmp_path, store):
+@pytest.mark.usefixtures("store")
+def test_a_worker_does_not_outlive_its_watcher(tmp_path):
     options = ("--config", str(settings(tmp_path)), *FREE, "--workers", "2")
     with running(tmp_path, *options) as up:
-        workers = [one for one in psutil.Process(up.process.pid).children() if one.num_threads() > 1]
+        workers = [
+            one for one in psutil.Process(up.process.pid).children() if one.num_threads() > 1
+        ]
         assert len(workers) == 2
         up.stop(signal.SIGKILL)
         gone, alive = psutil.wait_procs(workers, timeout=20)
         assert (len(gone), alive) == (2, [])
 
 
-def test_old_knowledge_is_told_and_a_closed_scope_closes(tmp_path, store):
+@pytest.mark.usefixtures("store")
+def test_old_knowledge_is_told_and_a_closed_scope_closes(tmp_path):
     text = '[fail]\nclosed = ["key"]\nstale_s = 1\n'
     with running(tmp_path, "--config", str(settings(tmp_path, text)), *FREE) as up:
         with Load(up.url, token(tmp_path)) as load:
