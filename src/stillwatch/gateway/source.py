@@ -25,7 +25,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from stillwatch.errors import ConfigError, InputError, PeerError, StillwatchError
-from stillwatch.gateway.blocks import FIELDS, LIMITS, Block, checked, decoded, opened
+from stillwatch.gateway.blocks import FIELDS, LIMITS, Block, decoded_usable, opened, usable
 from stillwatch.gateway.knowledge import Behind, Change
 from stillwatch.gateway.stream import change_of, head_of
 from stillwatch.store import decisions
@@ -125,12 +125,7 @@ class StoreSource:
             since = datetime.fromtimestamp(now - _ENDED_S, UTC)
             for columns in decisions.standing(connection, since):
                 said = {name: list(getattr(columns, name)) for name in FIELDS}
-                try:
-                    yield checked(said)
-                except InputError as error:
-                    raise PeerError(
-                        f"the store {self.name} holds what cannot be used: {error}"
-                    ) from error
+                yield usable(said)
 
     @contextmanager
     def _asked(self) -> Iterator[Connection]:
@@ -316,7 +311,7 @@ def identity(source: Source) -> str:
 def _blocks(lines: Iterator[bytes]) -> Generator[Block, None, None]:
     try:
         for place, line in enumerate(lines, 2):
-            yield decoded(line, place)
+            yield decoded_usable(line, place)
     except InputError as error:
         raise PeerError(f"the answer was refused: {error.message}") from error
 
