@@ -252,6 +252,27 @@ def modelling() -> Iterator[Model]:
         yield model
 
 
+@contextmanager
+def streaming(client: httpx.Client, **request: Any) -> Iterator[Iterator[bytes]]:
+    """The pieces of an answer, once there is a place: one is given back a moment after its answer."""
+    opened: list[httpx.Response] = []
+
+    def asked() -> bool:
+        sent = client.build_request("POST", "/v1/chat/completions", **request)
+        answer = client.send(sent, stream=True)
+        if answer.status_code != 200:
+            answer.close()
+            return False
+        opened.append(answer)
+        return True
+
+    eventually(asked)
+    try:
+        yield opened[0].iter_raw()
+    finally:
+        opened[0].close()
+
+
 TEXT = {"type": "text", "text": "four"}
 LOGPROBS = {"content": [{"token": "four", "logprob": -0.1, "bytes": None, "top_logprobs": []}]}
 ANTHROPIC: list[dict[str, Any]] = [

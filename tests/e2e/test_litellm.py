@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.guards import Guarded, Model, guarded, modelling
+from tests.guards import Guarded, Model, guarded, modelling, streaming
 from tests.litellmproxy import proxying
 from tests.servers import eventually
 
@@ -182,10 +182,7 @@ def test_a_place_is_taken_while_an_answer_comes_and_given_back_however_it_ends(
     eventually(lambda: ask(client, "account-1", failing).status_code == 500)
     eventually(lambda: free(client))
     model.going.clear()
-    with client.stream(
-        "POST", "/v1/chat/completions", json={**WAIT, "stream": True}, headers=key
-    ) as stream:
-        pieces = stream.iter_raw()
+    with streaming(client, json={**WAIT, "stream": True}, headers=key) as pieces:
         assert next(pieces)
         assert not free(client)
     eventually(lambda: free(client))  # it hung up within the stream

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.guards import Guarded, Model, guarded, modelling
+from tests.guards import Guarded, Model, guarded, modelling, streaming
 from tests.servers import eventually, free_port, process
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gateway" / "nginx"
@@ -122,10 +122,7 @@ def test_a_place_is_given_back_when_the_request_is_over_or_hung_up(client, gatew
     key = {"authorization": f"Bearer {ACCOUNTS['account-1']}"}
     model.going.clear()
     for _ in range(2):
-        eventually(lambda: ask(client).status_code == 200)
-        with client.stream("POST", "/v1/chat/completions", json=waiting, headers=key) as stream:
-            pieces = stream.iter_raw()
-            assert stream.status_code == 200
+        with streaming(client, json=waiting, headers=key) as pieces:
             assert next(pieces)
             assert ask(client).status_code == 429
     eventually(lambda: ask(client).status_code == 200)  # it hung up
