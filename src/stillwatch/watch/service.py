@@ -65,11 +65,10 @@ class Watcher:
         try:
             while not stop.is_set():
                 busy = round_.read()
-                ended = not busy and (self.pace.once or all(one.ended for one in self.sources))
-                if round_.due() and (round_.stalled or not ended):
-                    round_.tick()
-                if ended and not round_.stalled:
+                if not busy and not round_.stalled and self._over():
                     break
+                if round_.due():
+                    round_.tick()
                 if not busy:
                     stop.wait(_IDLE_S)
             round_.end(judge=not stop.is_set())
@@ -81,6 +80,10 @@ class Watcher:
             for source in self.sources:
                 source.close()
             self.state.close()
+
+    def _over(self) -> bool:
+        """Whether nothing more is to be read, where nothing was there now."""
+        return self.pace.once or all(source.ended for source in self.sources)
 
 
 class _Round:
@@ -173,6 +176,7 @@ class _Round:
             dropped = watcher.state.commit(
                 days.fresh, newest=days.newest, first=days.first,
                 sources=positions, counts=self._counts, bad=self._bad,
+                recent=watcher.share.recent,
             )  # fmt: skip
         except NotWritten as error:
             if not self.stalled:
