@@ -208,11 +208,6 @@ class Decision:
         )
 
 
-def is_own(evidence: str) -> bool:
-    """Whether an id of evidence is of the lab itself; anything else is another's word."""
-    return evidence.startswith(("finding:", "case:", "appeal:"))
-
-
 def new_id() -> DecisionId:
     """A fresh id."""
     return DecisionId(f"decision--{uuid.uuid4()}")

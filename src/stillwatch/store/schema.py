@@ -9,6 +9,7 @@ Decisions name accounts, keys and addresses: they are what a gateway enforces, a
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -234,6 +235,23 @@ decisions = Table(
     Index("decisions_subject", "scope", "value"),
     Index("decisions_made", "made"),
     Index("decisions_end", "state", "until"),
+    Index("decisions_origin", "origin", "scope"),
+)
+
+decision_reach = Table(
+    "decision_reach",  # whom decisions of policies newly touched: what the blast radius is measured by
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),  # seconds since 1970
+    Column("origin", Text, nullable=False),
+    Column("decision", Text, nullable=False, index=True),
+    Column("live", Integer, nullable=False),  # 1: came into force; 0: held, or in shadow
+    Column("blocked", Integer, nullable=False),  # accounts
+    Column("touched", Integer, nullable=False),  # accounts
+    Column("traffic", Float, nullable=False),  # share of all requests, 0-1
+    Column("accounts", Float, nullable=False),  # share of all accounts, 0-1
+    Column("hold", Text, nullable=False),  # in shadow: why a person has to let it into force
+    Index("reach_of", "origin", "at"),
 )
 
 decision_evidence = Table(

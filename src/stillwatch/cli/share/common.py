@@ -1,17 +1,14 @@
 """Options that the commands of ``share`` have in common, and what they open."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 from sqlalchemy import Connection
 
-from stillwatch.errors import ConfigError
-from stillwatch.report import text
+from stillwatch.cli.spoken import say, tell, who
 from stillwatch.sharing import pseudonyms
 from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.settings import Settings, load_settings
@@ -22,7 +19,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 By = Annotated[str, typer.Option("--by", help="Who decides this; kept. Default: the user.")]
 As = Annotated[str, typer.Option("--as", help="Speak under this pseudonym of ours.")]
 HERE = Path("share.toml")
-_LINE = text.Cut(chars=2000)
+
+__all__ = [
+    "HERE",
+    "As",
+    "By",
+    "Config",
+    "Json",
+    "asked",
+    "opened",
+    "say",
+    "tell",
+    "voice_of",
+    "who",
+]
 
 
 @contextmanager
@@ -51,22 +61,3 @@ def asked(settings: Settings) -> Iterator[Hub]:
         yield hub
     finally:
         hub.close()
-
-
-def who(by: str) -> str:
-    """Name of who decides. Raises ``ConfigError`` if there is none."""
-    try:
-        name = by or getpass.getuser()
-    except (KeyError, OSError) as error:
-        raise ConfigError("nobody is named as deciding this", hint="use --by NAME") from error
-    return name
-
-
-def tell(value: Any) -> None:
-    """Print JSON."""
-    print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-
-
-def say(line: str) -> None:
-    """Print a line that may hold others' words."""
-    print(text.plain(line, _LINE))

@@ -46,14 +46,12 @@ class Case:
     """What is known of one subject. Accounts of one case have the same access path and tier."""
 
     subject: Subject
-    """Whom a decision will be about unless the rule names another scope."""
+    """Whom a decision will be about."""
     source: Source
     evidence: tuple[str, ...]
     """``finding:RUN/NAME``, ``lead:NAME``, STIX ids of claims: the decision falls with them."""
     members: tuple[Member, ...] = ()
     """The accounts that would be touched; empty for a sign-up."""
-    others: tuple[Subject, ...] = ()
-    """Further subjects that a rule's ``scope`` may choose, e.g. the account's organisation."""
     carries: tuple[Subject, ...] = ()
     """What is known of it beside the members' own: an allow of any of it covers the case."""
     labs: int = 0
@@ -112,12 +110,6 @@ class Case:
         """The accounts that a decision on it would touch."""
         alone = {self.subject.value} if self.subject.scope is Scope.ACCOUNT else set[str]()
         return frozenset(alone.union(member.account for member in self.members))
-
-    def of_scope(self, scope: Scope | None) -> Subject | None:
-        """The subject of that scope (None: the case's own), or None where it has none."""
-        if scope is None:
-            return self.subject
-        return next((one for one in (self.subject, *self.others) if one.scope is scope), None)
 
 
 def address(value: object) -> Subject | None:

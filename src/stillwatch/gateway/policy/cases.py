@@ -152,12 +152,10 @@ class _Maker:
         if not self._usable(account):
             return
         member = self._member(account)
-        organisation = next((s for s in member.carries if s.scope is Scope.ORGANISATION), None)
         yield Case(
             Subject.of(Scope.ACCOUNT, account),
             Source.FINDING,
             (_named(f"finding:{self.run}/", account),),
-            others=(organisation,) if organisation else (),
             accounts=1,
             confidence=round(1 - rate, 12),
             p_value=found.p_value,

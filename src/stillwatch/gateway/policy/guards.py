@@ -119,7 +119,7 @@ class Never:
 
 def subjects_of(case: Case) -> Iterator[Subject]:
     """All that is known to be the case's as a whole; of a single account its member's as well."""
-    yield from (case.subject, *case.others, *case.carries)
+    yield from (case.subject, *case.carries)
     if case.subject.scope is not Scope.CAMPAIGN:
         for member in case.members:
             yield Subject(Scope.ACCOUNT, member.account)
@@ -175,12 +175,12 @@ class Blast:
             now.accounts + share,
         )
         if effect is Effect.BLOCK and then.blocks > bounds.new_blocks_per_hour:
-            return f"blast radius: {then.blocks:,} accounts blocked within an hour, at most {bounds.new_blocks_per_hour:,}"
+            return f"blast radius, blocks: {then.blocks:,} accounts blocked within an hour, at most {bounds.new_blocks_per_hour:,}"
         if then.touched > bounds.new_touched_per_hour:
-            return f"blast radius: {then.touched:,} accounts touched within an hour, at most {bounds.new_touched_per_hour:,}"
+            return f"blast radius, accounts touched: {then.touched:,} accounts touched within an hour, at most {bounds.new_touched_per_hour:,}"
         if then.traffic > bounds.traffic_share:
-            return f"blast radius: {then.traffic:.1%} of the traffic touched within an hour, at most {bounds.traffic_share:.1%}"
+            return f"blast radius, share of traffic: {then.traffic:.1%} of the traffic touched within an hour, at most {bounds.traffic_share:.1%}"
         if then.accounts > bounds.account_share:
-            return f"blast radius: {then.accounts:.1%} of the accounts touched within an hour, at most {bounds.account_share:.1%}"
+            return f"blast radius, share of accounts: {then.accounts:.1%} of the accounts touched within an hour, at most {bounds.account_share:.1%}"
         self.spent = then
         return ""

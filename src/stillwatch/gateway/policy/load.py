@@ -75,6 +75,14 @@ class Policy:
         rule = next((rule for rule in self.rules if rule.holds(case)), None)
         if rule is None:
             return Ruling(None, "", "no rule speaks of it")
+        return self.by_rule(rule, case, now)
+
+    def named(self, name: str) -> Rule:
+        """A rule by its name. Raises ``KeyError``."""
+        return {rule.name: rule for rule in self.rules}[name]
+
+    def by_rule(self, rule: Rule, case: Case, now: datetime) -> Ruling:
+        """What one rule says of a case that it speaks of."""
         told = rule.told(case, self.name)
         if rule.effect is None:
             return Ruling(None, rule.name, told, spared=True)
@@ -86,21 +94,24 @@ class Policy:
         hold = f"rule {rule.name} leaves it to a person" if rule.hold else ""
         return Ruling(decision, rule.name, why, hold)
 
-    def id_of(self, subject: Subject) -> DecisionId:
-        """The one id that this policy's decision on a subject has, whenever it is made."""
-        named = "\n".join((self.name, subject.scope, subject.value))
+    def id_of(self, subject: Subject, effect: Effect, part: str = "") -> DecisionId:
+        """The one id of this policy's decision of an effect on a subject, whenever it is made.
+
+        ``part`` tells apart decisions on one subject, e.g. on those held for a person.
+        """
+        named = "\n".join((self.name, subject.scope, subject.value, effect, part))
         return DecisionId(f"decision--{uuid5(_NAMES, named)}")
 
     def _decision(
         self, rule: Rule, case: Case, effect: Effect, why: str, now: datetime
     ) -> Decision:
-        subject = case.of_scope(rule.scope) or case.subject
+        subject = case.subject
         if subject.scope is Scope.CAMPAIGN:  # its members may be under several rules
             subject = Subject.of(Scope.CAMPAIGN, f"{subject.value}/{rule.name}")
         made = now.replace(microsecond=0)
         accounts = tuple(member.account for member in case.members)
         return Decision(
-            id=self.id_of(subject),
+            id=self.id_of(subject, effect),
             effect=effect,
             subject=subject,
             reason=why,

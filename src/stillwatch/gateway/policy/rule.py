@@ -31,7 +31,7 @@ class Rule:
     effect: Effect | None
     """None: the case is spared."""
     scope: Scope | None
-    """None: the case's own; otherwise only cases that have a subject of this scope."""
+    """Only cases about a subject of this scope; None: of any."""
     lasts: timedelta
     rate: Rate | None
     cohort: str | None
@@ -45,7 +45,7 @@ class Rule:
 
     def holds(self, case: Case) -> bool:
         """Whether the rule speaks of this case."""
-        return self.when.holds(case) and case.of_scope(self.scope) is not None
+        return self.scope in (None, case.subject.scope) and self.when.holds(case)
 
     def told(self, case: Case, policy: str) -> str:
         """The reason with the case's figures."""
@@ -99,7 +99,6 @@ def sample_case(facts: Mapping[str, Any]) -> Case:
         Subject.of(subject, "sample"),
         source,
         ("finding:0000000000000000/sample",) if own else ("lead:sample",),
-        others=(Subject.of(Scope.ORGANISATION, "sample"),),
         step=Step.named(facts["step"]) if "step" in facts else None,
         **plain,
     )

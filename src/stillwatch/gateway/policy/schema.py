@@ -22,9 +22,7 @@ _DURATION: Final = {"type": "string", "pattern": DURATION}
 SPARE: Final = "spare"
 EFFECTS: Final = (SPARE, *(effect.value for effect in SEVERITY))
 """What a rule may decide. ``allow`` is not among them: it wins over everything, so a person gives it."""
-_RULE_SCOPES: Final = [
-    scope.value for scope in (Scope.ACCOUNT, Scope.CAMPAIGN, Scope.SIGN_UP, Scope.ORGANISATION)
-]
+_RULE_SCOPES: Final = [scope.value for scope in (Scope.ACCOUNT, Scope.CAMPAIGN, Scope.SIGN_UP)]
 
 
 def _number(name: str) -> dict[str, Any]:

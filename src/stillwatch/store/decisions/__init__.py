@@ -24,7 +24,15 @@ Rules
 from stillwatch.store.decisions.acts import Act, acts
 from stillwatch.store.decisions.ending import lift, refuse, release, sweep
 from stillwatch.store.decisions.making import add
-from stillwatch.store.decisions.reading import Recent, find, listed, made_since
+from stillwatch.store.decisions.reading import (
+    Recent,
+    by_prefix,
+    find,
+    listed,
+    made_since,
+    on,
+    touching,
+)
 from stillwatch.store.decisions.rows import Kept, State, Suspended
 from stillwatch.store.decisions.stream import (
     Behind,
@@ -39,7 +47,7 @@ from stillwatch.store.decisions.suspending import restore, suspend
 from stillwatch.store.decisions.undo import undo, undone
 
 __all__ = [
-    "Act", "Behind", "Change", "Columns", "Kept", "Recent", "State", "Suspended", "acts", "add",
-    "changes", "find", "lift", "listed", "made_since", "newest", "refuse", "release", "renumber",
-    "restore", "standing", "suspend", "sweep", "undo", "undone",
+    "Act", "Behind", "Change", "Columns", "Kept", "Recent", "State", "Suspended", "acts", "add", "by_prefix",
+    "changes", "find", "lift", "listed", "made_since", "newest", "on", "refuse", "release", "renumber",
+    "restore", "standing", "suspend", "sweep", "touching", "undo", "undone",
 ]  # fmt: skip

@@ -1,13 +1,16 @@
 """Looking at decisions: one, many by page, and how many are new."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_network
+from itertools import islice
 
+import orjson
 from sqlalchemy import Connection, func, select
 
-from stillwatch.domain.decision import Effect
-from stillwatch.store.decisions.rows import Kept, State, kept_of
+from stillwatch.domain.decision import DecisionId, Effect, Scope, Subject
+from stillwatch.store.decisions.rows import Kept, State, kept_of, parts
 from stillwatch.store.schema import decision_evidence, decisions
 
 
@@ -61,6 +64,53 @@ def listed(
         query = query.order_by(decisions.c.id)
         query = query if after is None else query.where(decisions.c.id > after)
     return [kept_of(row) for row in connection.execute(query)]
+
+
+def on(connection: Connection, subjects: Iterable[Subject]) -> list[Kept]:
+    """What stands on these very subjects, held or not; the oldest first."""
+    values = dict[Scope, list[str]]()
+    for subject in subjects:
+        values.setdefault(subject.scope, []).append(subject.value)
+    found = list[Kept]()
+    for scope, names in values.items():
+        for part in parts(names):
+            its = (decisions.c.scope == scope.value) & decisions.c.value.in_(part)
+            query = select(decisions).where(its & decisions.c.state.in_(("standing", "held")))
+            found += map(kept_of, connection.execute(query.order_by(decisions.c.made)))
+    return found
+
+
+def touching(connection: Connection, value: str, limit: int = 1000) -> list[Kept]:
+    """What stands on whatever has this name: in any scope, as an address of a range, as a member."""
+    try:
+        network = ip_network(Subject.of(Scope.RANGE, value).value)
+    except ValueError:
+        around = list[str]()
+    else:
+        lengths = range(network.prefixlen + 1)
+        around = [str(network.supernet(new_prefix=length)) for length in lengths]
+    quoted = orjson.dumps(value).decode()
+    named = (decisions.c.value == value) & (decisions.c.scope != Scope.RANGE.value)
+    inside = (decisions.c.scope == Scope.RANGE.value) & decisions.c.value.in_(around)
+    member = (decisions.c.scope == Scope.CAMPAIGN.value) & decisions.c.rest.contains(
+        quoted, autoescape=True
+    )
+    stands = decisions.c.state.in_(("standing", "held"))
+    query = select(decisions).where(stands & (named | inside | member)).order_by(decisions.c.made)
+    found = map(kept_of, connection.execute(query))
+    sure = (k for k in found if k.decision.subject.scope is not Scope.CAMPAIGN or _in(k, value))
+    return list(islice(sure, limit))
+
+
+def by_prefix(connection: Connection, start: str, limit: int = 2) -> list[DecisionId]:
+    """Ids that begin so."""
+    begins = (decisions.c.id >= start) & (decisions.c.id < start + "~")
+    query = select(decisions.c.id).where(begins).order_by(decisions.c.id).limit(limit)
+    return [DecisionId(id_) for id_ in connection.scalars(query)]
+
+
+def _in(kept: Kept, value: str) -> bool:
+    return value == kept.decision.subject.value or value in kept.decision.members
 
 
 def made_since(connection: Connection, instant: datetime) -> Recent:
