@@ -8,17 +8,21 @@ from typing import Any
 import orjson
 
 from stillwatch.config import Config
-from stillwatch.logs import ReadOptions
-from stillwatch.pipeline import summarise
+from stillwatch.engines.local import LocalEngine
+from stillwatch.logs import Quarantine, ReadOptions, open_logs
 from stillwatch.profiles.table import ProfileTable
+from stillwatch.watch.badrows import BadShare
 from stillwatch.watch.blocks import read_options
+from stillwatch.watch.days import Days
 from stillwatch.watch.disk import Disk, NotWritten
 from stillwatch.watch.figures import Figures
+from stillwatch.watch.inputs import open_sources
 from stillwatch.watch.interface import Bounds, Source
 from stillwatch.watch.judging import Act, Judged, Read
 from stillwatch.watch.service import Pace, Watcher
 from stillwatch.watch.start import Plan, watcher
 from stillwatch.watch.state import State
+from stillwatch.watch.window import Window
 from tests.profiling import by_account, families
 from tests.support import event
 
@@ -112,13 +116,13 @@ class Unjudged:
     running = False
 
     def due(self, now: float) -> bool:
-        return False
+        return now < 0
 
     def start(self, table: ProfileTable, read: Read) -> None:
         """Not asked for but at the end."""
 
     def finished(self, *, wait: bool = False) -> Judged | None:
-        return None
+        del wait
 
     def close(self) -> None:
         """Nothing is open."""
@@ -172,6 +176,34 @@ def prepared(
         raise
 
 
+def reading(
+    inputs: Sequence[Path | str],
+    folder: Path,
+    told: Told,
+    bounds: Bounds = SMALL,
+    disk: Disk | None = None,
+) -> Watcher:
+    """A watcher that reads what is there and judges nothing."""
+    held = State(folder, bounds, disk)
+    try:
+        names = [str(one) for one in inputs]
+        return Watcher(
+            open_sources(names, Config(), None, held.manifest.sources, bounds),
+            held,
+            Days(families(), 14, held.manifest.newest),
+            Window(families().names, held),
+            Unjudged(),  # type: ignore[arg-type]
+            BadShare(0.01, bounds, held.quarantine, held.manifest.recent),
+            Figures(),
+            Pace(NEVER_OVER, once=True),
+            told,
+            bounds,
+        )
+    except BaseException:
+        held.close()
+        raise
+
+
 def stored(folder: Path) -> dict[str, bytes]:
     """Every profile that a state holds, by account."""
     held = State(folder, Bounds())
@@ -183,4 +215,6 @@ def stored(folder: Path) -> dict[str, bytes]:
 
 def at_once(paths: Sequence[Path]) -> dict[str, bytes]:
     """What one run over whole logs makes of them."""
-    return by_account(summarise([str(path) for path in paths], Config(workers=1)).table)
+    with Quarantine(None) as bin_:
+        log = open_logs([str(path) for path in paths], OPTIONS, bin_)
+        return by_account(LocalEngine(families(), 1).profile(log.batches()))

@@ -93,7 +93,9 @@ class _Round:
         self._w = watcher
         self._bad: list[Bad] = []
         self._counts = Counter(watcher.state.manifest.counts)
-        self._kept = self._positions()
+        known = watcher.state.manifest.sources
+        self._kept = {one.name: known.get(one.name) for one in watcher.sources}
+        """Positions on the disk: a source that is new is noted even while it is empty."""
         self._began = time.monotonic()
         self._changed = bool(len(watcher.window))
         """Whether there is something that no judgement has seen."""
@@ -186,7 +188,7 @@ class _Round:
         if self.stalled:
             watcher.tell("resumed", {})
         self.stalled = False
-        self._kept, self._bad = positions, []
+        self._kept, self._bad = dict(positions), []
         fresh = days.taken()
         watcher.window.add(fresh.values(), dropped=bool(dropped))
         self._changed = self._changed or bool(fresh) or bool(dropped)

@@ -208,9 +208,11 @@ class State:
             self._merging[2].exception()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it; once more does nothing."""
         self._merger.shutdown(wait=True, cancel_futures=True)
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
 
     def _begun(self) -> Manifest:
         """The generation that stands; the first one where there is none."""

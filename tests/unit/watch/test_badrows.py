@@ -42,7 +42,7 @@ def test_bad_rows_of_long_ago_are_forgotten(share: BadShare) -> None:
 
 def test_a_log_that_is_bad_from_the_start_is_refused_soon(share: BadShare) -> None:
     share.check(rows(0, 49))
-    with pytest.raises(TooManyBadRows, match="100.0%"):
+    with pytest.raises(TooManyBadRows, match=r"100\.0%"):
         share.check(rows(0, 1))
 
 

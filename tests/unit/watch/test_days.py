@@ -15,7 +15,7 @@ FIRST = day_number("2026-03-02")
 
 
 def days(kept: int = 3, newest: int | None = None, now: datetime = START) -> Days:
-    return Days(families(), kept, newest, lambda: now.timestamp())
+    return Days(families(), kept, newest, now.timestamp)
 
 
 def on(day: int, number: int = 0) -> dict[str, object]:

@@ -168,10 +168,10 @@ def test_quiet_files_are_closed_and_opened_again(tmp_path: Path) -> None:
         (tmp_path / f"{n:02}.jsonl").write_bytes(line(n))
         os.utime(tmp_path / f"{n:02}.jsonl", (time.time() - 999, time.time() - 999))
     folder = follow(tmp_path)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     assert len(read(folder)) == 40
     assert read(folder) == []
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
     append(tmp_path / "07.jsonl", lines(90, 91))
     assert read(folder) == ["e90"]
     (tmp_path / "08.jsonl").unlink()

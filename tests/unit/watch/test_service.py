@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from stillwatch.errors import InputError, TooManyBadRows
@@ -20,13 +20,12 @@ from tests.watching import (
     Full,
     Killed,
     Told,
-    Unjudged,
     at_once,
     lines,
     prepared,
+    reading,
     stored,
 )
-
 
 FEW = Bounds(block_bytes=2000, fresh=5)
 
@@ -41,10 +40,7 @@ def follow(inputs: Sequence[Path], folder: Path, after: int = 0, **more: object)
 def read(inputs: Sequence[Path], folder: Path, after: int = 0, **more: object) -> Told:
     """The same without judging."""
     told = Told(after)
-    watching = prepared(inputs, folder, told, **more)  # type: ignore[arg-type]
-    watching.judging.close()
-    watching.judging = Unjudged()  # type: ignore[assignment]
-    watching.run(told.stop)
+    reading(inputs, folder, told, **more).run(told.stop)  # type: ignore[arg-type]
     return told
 
 
@@ -77,24 +73,24 @@ def test_stopped_at_every_checkpoint(log: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("half", [False, True])
 def test_killed_at_every_act_upon_the_disk(tmp_path: Path, half: bool) -> None:
-    """Hundreds of kills: one at each act of a run, each followed by a run to the end."""
+    """A kill at each act of a run, in its middle or after it; then a run to the end."""
     log = tmp_path / "requests.jsonl"
-    log.write_bytes(lines(0, 60) + b"{broken\n" + lines(60, 130))
+    log.write_bytes(lines(0, 30) + b"{broken\n" + lines(30, 70))
     whole, at = at_once([log]), 0
-    bounds = Bounds(block_bytes=1200, fresh=6)
+    bounds = Bounds(block_bytes=700, fresh=3)
     while True:
         at += 1
         state, disk = tmp_path / f"state-{half}-{at}", Dying(at, half=half)
         with suppress(Killed):
             read([log], state, bounds=bounds, disk=disk)
         told = read([log], state, bounds=bounds)
-        assert told.last("ended")["read"] == 130
+        assert told.last("ended")["read"] == 70
         assert told.last("ended")["bad"] == 1
         assert stored(state) == whole
         assert (state / "quarantine.jsonl").read_bytes().count(b"\n") == 1
         if disk.acts < at:
             break
-    assert at > 40
+    assert at >= 20
 
 
 def test_killed_again_and_again(tmp_path: Path) -> None:
@@ -106,7 +102,7 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
         try:
             read(
                 [log], tmp_path / "state",
-                bounds=Bounds(block_bytes=1200, fresh=6), disk=Dying(5 + kills % 4, half=True),
+                bounds=Bounds(block_bytes=700, fresh=3), disk=Dying(5 + kills % 4, half=True),
             )  # fmt: skip
             break
         except Killed:
@@ -116,7 +112,10 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    phases=(Phase.explicit, Phase.generate),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_any_pieces_files_and_restarts_give_the_same_profiles(
