@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from stillwatch.errors import ConfigError, InputError, PeerError, StillwatchError
@@ -82,7 +82,9 @@ class StoreSource:
             raise ConfigError(
                 "the URL of the store cannot be read", hint="e.g. sqlite:///share.db"
             ) from error
-        self.name = parsed.set(username=None, password=None, query={}).render_as_string()
+        self.name = URL.create(
+            parsed.drivername, host=parsed.host, port=parsed.port, database=parsed.database
+        ).render_as_string()
         self._sqlite = parsed.get_backend_name() == "sqlite"
         self._path = parsed.database
         if not self._sqlite:
@@ -269,7 +271,7 @@ class HttpSource:
             first, *more = part.split(b"\n")
             rest.append(first)
             size += len(first)
-            if size > self._bounds.line:
+            if max(size, *map(len, more), 0) > self._bounds.line:
                 raise PeerError(f"{self.name} sent a line of more than {self._bounds.line:,} bytes")
             if more:
                 yield b"".join(rest)
