@@ -15,11 +15,12 @@ from stillwatch.errors import StillwatchError
 
 def main() -> None:
     """Parse, play, print."""
+    usual = Plan()
     parser = argparse.ArgumentParser(prog="closed_loop", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder; made anew")
-    parser.add_argument("--seed", type=int, default=Plan.seed)
-    parser.add_argument("--accounts", type=int, default=Plan.accounts)
-    parser.add_argument("--reuse", type=float, default=Plan.reuse, help="share of identities, 0-1")
+    parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--accounts", type=int, default=usual.accounts)
+    parser.add_argument("--reuse", type=float, default=usual.reuse, help="share of identities, 0-1")
     given = parser.parse_args()
     if not 0 <= given.reuse <= 1 or given.accounts < 600:
         parser.error("--reuse is from 0 to 1, --accounts 600 or more")

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ from .wire import Wire
 LABS = ("alpha", "beta", "gamma")
 EPOCH = "2026-q4"
 _PROGRAM = str(Path(sys.executable).parent / "stillwatch")
+STOP = threading.Event()
+"""Set when the story breaks off: no further command is started."""
 _PASSPHRASE = {"STILLWATCH_EVALUATOR_PASSPHRASE": "correct horse battery staple"}
 
 
@@ -244,6 +247,8 @@ def run(*words: object) -> str:
 
 def ran(*words: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """A command of the program, whatever comes of it."""
+    if STOP.is_set():
+        raise RuntimeError("stopped")
     return subprocess.run(
         [_PROGRAM, *map(str, words)], input=stdin, capture_output=True, text=True,
         env=environment(), check=False,
@@ -269,8 +274,9 @@ def fresh(folder: Path) -> Path:
 
 
 def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + 120
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(600):
+    while not STOP.is_set():
         if process.poll() is not None:
             said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise RuntimeError(f"the service on port {port} ended: {said[-1:] or log}")
@@ -279,7 +285,9 @@ def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"nothing answers on port {port}")
+        if time.monotonic() > until:
+            raise RuntimeError(f"nothing answers on port {port}: see {log}")
+    raise RuntimeError("stopped")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from examples.closed_loop import page, sharing
-from examples.closed_loop.forum import LABS, Forum, Services, fresh, run
+from examples.closed_loop.forum import LABS, STOP, Forum, Services, fresh, run
 from examples.closed_loop.world import Plan, World, compose
 from examples.closed_loop.worlds import (
     ALPHA,
@@ -78,8 +78,25 @@ class Outcome:
 
 
 def tell(folder: Path, plan: Plan, say: Say) -> Outcome:
-    """Play it; leaves reports in ``folder``, which is made anew."""
-    began = time.monotonic()
+    """Play it; leaves reports in ``folder``, which is made anew.
+
+    However it ends, every process that was started has ended, too.
+    """
+    STOP.clear()
+    try:
+        return _told(folder, plan, say)
+    except BaseException:
+        STOP.set()
+        raise
+
+
+def _told(folder: Path, plan: Plan, out: Say) -> Outcome:
+    began, lines = time.monotonic(), list[str]()
+
+    def say(line: str) -> None:
+        lines.append(line.strip())
+        out(line)
+
     fresh(folder)
     say(f"1. a campaign hits {', '.join(LABS)} at once")
     world = compose(folder, plan)
@@ -87,7 +104,7 @@ def tell(folder: Path, plan: Plan, say: Say) -> Outcome:
     say(
         f"   {plan.accounts:,} accounts, {seats} of them the campaign's; {plan.ban_day} days of logs"
     )
-    with Services(folder) as services, ThreadPoolExecutor(2) as threads:
+    with Services(folder) as services, _Threads(3) as threads:
         forum = Forum(folder, watched=False)
         starting = threads.submit(_started, forum, services)
         say("2. alpha looks at its log")
@@ -96,18 +113,20 @@ def tell(folder: Path, plan: Plan, say: Say) -> Outcome:
             f"   {len(caught.accounts)} accounts in campaign {caught.campaign} stand out; a rule is drafted"
         )
         correlated = threads.submit(_correlated, folder / "correlation")
+        tried = threads.submit(_tried, caught, world, folder / ALPHA / "simulate")
         starting.result()
         say("   a hub, three evaluators and their key, drawn together, are up")
         without = threads.submit(alone, services, world, folder / "alone", caught, lambda _: None)
         shared = _together(forum, world, folder, caught, say)
         say("8. the suspect model's answers are correlated with ours")
         verdict = correlated.result()
+        tried.result()
         say(f"   {verdict}")
         say("9. the same days, replayed without sharing")
         separate = without.result()
     done = Outcome(plan, caught, separate, shared, verdict, time.monotonic() - began)
     (folder / "figures.json").write_text(json.dumps(done.record(), indent=1), encoding="utf-8")
-    page.write(folder, done.record(), {"alone": separate, "together": shared}, plan)
+    page.write(folder, done.record(), lines, plan)
     return done
 
 
@@ -135,6 +154,21 @@ def _started(forum: Forum, services: Services) -> None:
     services.on_exit(forum.services.__exit__)
     forum.__enter__()
     sharing.settle(forum)
+
+
+class _Threads(ThreadPoolExecutor):
+    """Work beside the story; if it breaks off, the work stops at its next command."""
+
+    def __exit__(self, kind: Any, *rest: Any) -> Any:
+        if kind is not None:
+            STOP.set()
+        return super().__exit__(kind, *rest)
+
+
+def _tried(caught: Caught, world: World, out: Path) -> None:
+    """Whom the policy would touch, before it is armed."""
+    accounts = world.sites[ALPHA].accounts
+    run("decisions", "simulate", "--from", caught.result, "--accounts", accounts, "--out", out)
 
 
 def _correlated(out: Path) -> str:

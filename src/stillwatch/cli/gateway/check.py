@@ -1,6 +1,5 @@
 """``stillwatch gateway check``: whether a gateway would start, and what it would know."""
 
-
 import typer
 
 from stillwatch.cli.gateway.common import (
