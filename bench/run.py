@@ -22,6 +22,7 @@ import speed
 from common import ROOT, markdown
 from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
+from decisions import touched
 from hub import growth
 from hub import speed as hub_speed
 from joined import bands
@@ -82,6 +83,11 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ("The hub as it grows", of_hub("growth"), lambda: growth.measured(20)),
         ("Private matching: what it costs", of_matching("goals"), goals.measured),
         ("Actors at three labs", of_matching("three_labs"), three_labs.measured),
+        (
+            "Whom the shipped policies touch",
+            "cd bench && python -m decisions.touched",
+            lambda: touched.measure(half),
+        ),
         (
             "Planted marks through neural students",
             corr("neural --quick 1 --runs 6"),
