@@ -22,6 +22,7 @@ import speed
 from common import ROOT, markdown
 from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
+from decisions import touched
 from gateway import serve as gateway_serve
 from gateway import table as decisions_table
 from hub import growth
@@ -93,6 +94,11 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
             "The gateway over HTTP",
             "cd bench && python -m gateway.serve",
             lambda: gateway_serve.measured(20, 100_000, 40),
+        ),
+        (
+            "Whom the shipped policies touch",
+            "cd bench && python -m decisions.touched",
+            lambda: touched.measure(half),
         ),
         (
             "Planted marks through neural students",
