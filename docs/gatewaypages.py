@@ -62,7 +62,7 @@ def gateway() -> str:
         rows = ((f"`{name}`", SAID[f"{section}.{name}"]) for name in names)
         parts += [f"## [{section}]\n", _table(("setting", "what it says"), rows)]
     template = TEMPLATE.format(source=STORE_LINE.format(store="sqlite:///share.db"), poll_s="0.5")
-    parts += ["## As it is written at first\n", "```toml", template.rstrip(), "```\n"]
+    parts += ["## As it is written at first\n", "```text", template.rstrip(), "```\n"]
     parts += ["## Endpoints\n", "The same as OpenAPI 3.1: `GET /openapi.json`.\n"]
     parts.append(_table(("request", "what it is", "answers"), _endpoints()))
     parts += ["## Bounds of a worker\n", _table(("bound", "value"), _bounds())]
