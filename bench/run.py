@@ -23,6 +23,7 @@ from common import ROOT, markdown
 from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
 from gateway import serve as gateway_serve
+from gateway import table as decisions_table
 from hub import growth
 from hub import speed as hub_speed
 from joined import bands
@@ -83,6 +84,11 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ("The hub as it grows", of_hub("growth"), lambda: growth.measured(20)),
         ("Private matching: what it costs", of_matching("goals"), goals.measured),
         ("Actors at three labs", of_matching("three_labs"), three_labs.measured),
+        (
+            "The table of decisions",
+            "cd bench && python -m gateway.table",
+            lambda: decisions_table.measured(1_000_000, 5, 100),
+        ),
         (
             "The gateway over HTTP",
             "cd bench && python -m gateway.serve",
