@@ -100,6 +100,7 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
             "cd bench && python -m decisions.touched",
             lambda: touched.measure(half),
         ),
+        (),
         (
             "Planted marks through neural students",
             corr("neural --quick 1 --runs 6"),

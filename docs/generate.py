@@ -24,7 +24,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from docs import decisionpages, identifierpages, intelpages, sharepages
+from docs import decisionpages, gatewaypages, identifierpages, intelpages, sharepages
 from stillwatch.campaigns.cohesion import FACETS
 from stillwatch.campaigns.keys import KINDS
 from stillwatch.cli import app
@@ -394,6 +394,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "decision-policy.md": decisionpages.policy,
     "techniques.md": intelpages.techniques,
     "identifiers.md": identifierpages.identifiers,
+    "gateway.md": gatewaypages.gateway,
 }
 
 
