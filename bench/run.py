@@ -22,6 +22,7 @@ import speed
 from common import ROOT, markdown
 from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
+from gateway import closed_loop
 from hub import growth
 from hub import speed as hub_speed
 from joined import bands
@@ -82,6 +83,7 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ("The hub as it grows", of_hub("growth"), lambda: growth.measured(20)),
         ("Private matching: what it costs", of_matching("goals"), goals.measured),
         ("Actors at three labs", of_matching("three_labs"), three_labs.measured),
+        ("The closed loop", "cd bench && python -m gateway.closed_loop", closed_loop.measured),
         (
             "Planted marks through neural students",
             corr("neural --quick 1 --runs 6"),
