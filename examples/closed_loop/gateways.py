@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from examples.closed_loop.forum import Services, free_port, run
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 class Gateway:
@@ -64,8 +64,8 @@ class Gateway:
     def has_seen(self, sequence: int) -> None:
         """Wait until the gateway has followed so far."""
         began = time.monotonic()
-        while self._ask("GET", "/readyz", self._metrics)["sequence"] < sequence:
-            self._patience(began, f"change {sequence}")
+        while (known := self._ask("GET", "/readyz", self._metrics))["sequence"] < sequence:
+            self._patience(began, f"change {sequence} (known: {known})")
 
     def _patience(self, began: float, what: str) -> None:
         if time.monotonic() - began > _PATIENCE_S:
