@@ -7,7 +7,7 @@ from typing import Any
 from stillwatch.domain.decision import SEVERITY
 from stillwatch.gateway.policy.bounded import Limits
 from stillwatch.gateway.policy.load import SHIPPED, load_policy
-from stillwatch.gateway.policy.plan import WHATS
+from stillwatch.gateway.policy.outcome import WHATS
 from stillwatch.gateway.policy.rule import MORE
 from stillwatch.gateway.policy.schema import EFFECTS, LONGEST_DAYS, MOST_BLOCKS, MOST_SHARE, SCHEMA
 from stillwatch.gateway.policy.when import ACCESS_PATHS, FACTS, Name
