@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from stillwatch.domain.decision import (
@@ -145,11 +145,14 @@ class Group:
         self._tell("made", members, self._would(why), decision)
 
     def _renew(self, before: Kept, members: list[Member], new: list[Member], why: str) -> None:
+        """Let what stands go on: only traffic seen since it was last decided makes it last longer."""
         had, fresh = before.decision, self.decision
         spent = (fresh.until - had.until).total_seconds()
         lasts = (fresh.until - fresh.made).total_seconds()
         stays = [member for member in members if member not in new]
-        if not new and spent < _EXTENDS * lasts:
+        seen = self.whole.last_seen
+        since = seen is None or seen > self.now - timedelta(seconds=spent)
+        if not new and (spent < _EXTENDS * lasts or not since):
             self._tell("standing", members, "stands already", had)
             return
         gone = sorted(set(had.members) - {member.account for member in members})

@@ -3,7 +3,8 @@
 1. Each case gets its ruling; populations of one campaign under one rule are taken together.
 2. Each account is looked at alone: what the guards, an allow, a clearance or a person says of it.
 3. What is left is made, or what stands of it is renewed; a campaign is recognised by its members,
-   whatever a run calls it. Nothing that stands is weakened.
+   whatever a run calls it. Nothing that stands is weakened, and nothing is renewed by traffic from
+   before it was decided: an old result applied every day would otherwise never end.
 4. What is newly touched is counted against the blast radius, the strongest evidence first; what is
    over a bound is held.
 """
