@@ -67,7 +67,7 @@ def cases(result: Path | None, accounts: Path | None, leads: Path | None) -> Fou
     for name, lead in said.items():
         try:
             found += [] if name in known else [case_of_lead(lead, "account")]
-        except ValueError:
+        except InputError:
             unusable.append(name)
     return Found(
         tuple(found),
