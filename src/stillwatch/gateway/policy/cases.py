@@ -94,9 +94,15 @@ def q_values(p_values: Sequence[float], of: Run) -> list[float]:
 
 
 def case_of_lead(lead: Lead, scope: Scope | str = Scope.SIGN_UP) -> Case:
-    """What other labs say of one sign-up or customer (``scope``: what its name is the name of)."""
+    """What other labs say of one sign-up or customer (``scope``: what its name is the name of).
+
+    Raises ``InputError`` for a name that cannot be a subject.
+    """
     counted = tuple(one for one in lead.evidence if one.weight > 0)
-    subject = Subject.of(scope, lead.subject)
+    try:
+        subject = Subject.of(scope, lead.subject)
+    except ValueError as error:
+        raise InputError(f"the lead of {lead.subject[:40]!r}: {error}") from error
     own = Scope(scope) is Scope.ACCOUNT
     return Case(
         subject,

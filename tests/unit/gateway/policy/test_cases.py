@@ -138,6 +138,8 @@ def test_a_lead_is_others_words() -> None:
     assert case.evidence == ("lead:s1", "threat-actor--0", "threat-actor--1")
     nothing = Lead("s2", Step.NOTE, 0.0, (), said_by("alpha", weight=0.0))
     assert case_of_lead(nothing).labs == 0
+    with pytest.raises(InputError, match="control characters"):
+        case_of_lead(Lead("a\x00b"))
 
 
 def test_leads_corroborate_what_was_found_here() -> None:
