@@ -22,6 +22,7 @@ import speed
 from common import ROOT, markdown
 from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
+from gateway import serve as gateway_serve
 from gateway import table as decisions_table
 from hub import growth
 from hub import speed as hub_speed
@@ -87,6 +88,11 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
             "The table of decisions",
             "cd bench && python -m gateway.table",
             lambda: decisions_table.measured(1_000_000, 5, 100),
+        ),
+        (
+            "The gateway over HTTP",
+            "cd bench && python -m gateway.serve",
+            lambda: gateway_serve.measured(20, 100_000, 40),
         ),
         (
             "Planted marks through neural students",

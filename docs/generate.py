@@ -24,7 +24,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from docs import identifierpages, intelpages, sharepages
+from docs import gatewaypages, identifierpages, intelpages, sharepages
 from stillwatch.campaigns.cohesion import FACETS
 from stillwatch.campaigns.keys import KINDS
 from stillwatch.cli import app
@@ -393,6 +393,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "policy.md": intelpages.policy,
     "techniques.md": intelpages.techniques,
     "identifiers.md": identifierpages.identifiers,
+    "gateway.md": gatewaypages.gateway,
 }
 
 

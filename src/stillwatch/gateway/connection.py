@@ -86,6 +86,7 @@ class Connection(asyncio.Protocol):
         self._length = 0
         self._reading = self._in_body = self._ending = self._half = self._lost = False
         self._only_reads = False
+        self._messages, self._timed = 0, (0, False, False)
         self._out: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
         self._waiting: deque[tuple[Asked, bool, bool]] = deque()
@@ -185,8 +186,7 @@ class Connection(asyncio.Protocol):
         """A head begins."""
         self._url, self._headers, self._body, self._length = b"", [], [], 0
         self._reading, self._in_body = True, False
-        if self._task is None:
-            self._wait(self._limits.head_seconds)
+        self._messages += 1
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
@@ -206,10 +206,8 @@ class Connection(asyncio.Protocol):
         if length > self._limits.head_bytes:
             raise _Refused(self._too_long())
         expected = self._checked()
-        if self._task is None:
-            self._wait(self._limits.body_seconds)
-            if expected and not self._out:
-                self._transport.write(_CONTINUE)
+        if expected and self._task is None and not self._out:
+            self._transport.write(_CONTINUE)
 
     def _checked(self) -> bool:
         """Whether the asker waits to be told to go on. Raises ``_Refused``."""
@@ -328,8 +326,19 @@ class Connection(asyncio.Protocol):
         if self._out:
             self._transport.write(b"".join(self._out))
             self._out.clear()
-        if not self._reading and self._task is None and not self._ending and self._taken.is_set():
-            self._wait(self._limits.idle_seconds)
+        phase = (self._messages, self._reading, self._in_body)
+        if phase != self._timed and self._task is None:
+            self._timed = phase  # a head or a body gets no more time by coming in drops
+            if not self._ending and self._taken.is_set():
+                self._wait_on()
+
+    def _wait_on(self) -> None:
+        """For what is to come next."""
+        limits = self._limits
+        if not self._reading:
+            self._wait(limits.idle_seconds)
+        else:
+            self._wait(limits.body_seconds if self._in_body else limits.head_seconds)
 
     def _refuse(self, reply: Reply) -> None:
         """Tell what is wrong, unless another answer is being told, and end."""
@@ -359,11 +368,8 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
             if self._task is not None:
                 self.deadline = _FOREVER
-            elif self._reading:
-                limits = self._limits
-                self._wait(limits.body_seconds if self._in_body else limits.head_seconds)
             else:
-                self._wait(self._limits.idle_seconds)
+                self._wait_on()
 
     def late(self) -> None:
         """What was waited for has not come."""

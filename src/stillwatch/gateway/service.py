@@ -115,7 +115,7 @@ class Service:
         route = self._routes.get(path)
         if route is None:
             if path != PREFIX and not path.startswith(b"/envoy/"):
-                return self._counted("other", began, problem(404, "there is nothing here"))
+                return self._counted("other", began, self._nowhere())
             route = self._envoy_route
         if route.methods is not None and asked.method not in route.methods:
             allowed = ((b"allow", b", ".join(sorted(route.methods))),)
@@ -128,6 +128,14 @@ class Service:
         if isinstance(answer, Reply):
             return self._counted(route.name, began, answer)
         return partial(self._in_time, route.name, began, answer)
+
+    def paths(self) -> set[str]:
+        """Where something is answered, beside what lies under Envoy's prefix."""
+        return {path.decode() for path in self._routes}
+
+    def _nowhere(self) -> Reply:
+        known = ", ".join(sorted(self.paths()))
+        return problem(404, f"there is {known}, and {PREFIX.decode()}/ for Envoy")
 
     def refused(self, status: int) -> None:
         """Count what was no request."""

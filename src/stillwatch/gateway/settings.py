@@ -320,7 +320,7 @@ def _fail(said: Mapping[str, Any], where: str) -> Fail:
     for scope in said.get("closed", []):
         if scope not in list(Scope):
             close = difflib.get_close_matches(str(scope), list(Scope), 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(Scope)}"
+            hint = f"did you mean {str(close[0])!r}?" if close else f"known: {', '.join(Scope)}"
             raise ConfigError(f"{where}fail.closed = {scope!r}", hint=hint)
     return Fail(
         frozenset(Scope(scope) for scope in said.get("closed", [])),

@@ -92,6 +92,8 @@ class StoreSource:
             url = parsed.update_query_dict(kept).render_as_string(hide_password=False)
         self._url, self._wall = url, wall
         self._store: Store | None = None
+        self._file: tuple[int, int] | None = None
+        """Which file was opened: device and inode."""
 
     def startup(self) -> Startup:
         """Everything in force."""
@@ -137,12 +139,24 @@ class StoreSource:
             raise PeerError(error.message, hint=error.hint) from error
 
     def _opened(self) -> Store:
-        """Never made here: an empty store in place of a disk that is gone would free everybody."""
-        if self._store is None:
-            if self._sqlite and self._path and not Path(self._path).exists():
+        """Never made here: an empty store in place of a disk that is gone would free everybody.
+
+        Raises ``Behind`` where another file lies in the place of the one that was followed, e.g. a
+        backup that was restored: the open one is still there to read, and nobody writes to it.
+        """
+        if self._sqlite and self._path:
+            file = _file(self._path)
+            if file is None:
+                self.close()
                 raise PeerError(
                     f"there is no store {self._path}", hint="stillwatch decisions list makes one"
                 )
+            if file != self._file:
+                known, self._file = self._file, file
+                self.close()
+                if known is not None:
+                    raise Behind
+        if self._store is None:
             self._store = Store(self._url)
         return self._store
 
@@ -274,6 +288,14 @@ class HttpSource:
                 rest, size = [more[-1]], len(more[-1])
         if size:
             yield b"".join(rest)
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def source_of(url: str, token: str = "") -> Source:
