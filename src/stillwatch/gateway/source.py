@@ -27,7 +27,7 @@ from sqlalchemy.exc import ArgumentError
 from stillwatch.errors import ConfigError, InputError, PeerError, StillwatchError
 from stillwatch.gateway.blocks import FIELDS, LIMITS, Block, decoded_usable, opened, usable
 from stillwatch.gateway.knowledge import Behind, Change
-from stillwatch.gateway.stream import change_of, head_of
+from stillwatch.gateway.stream import Head, change_of, head_of
 from stillwatch.store import decisions
 from stillwatch.store.database import Store
 
@@ -58,6 +58,8 @@ class Source(Protocol):
     """For people, without secrets; a snapshot names where it is from by it."""
     pushes: bool
     """Whether ``changes`` waits until there are some."""
+    age_s: float
+    """How old what it said last was: 0 for a store, and for a gateway that hears from its own."""
 
     def startup(self) -> Startup:
         """Everything in force. Raises ``PeerError``; the blocks may raise it too."""
@@ -73,6 +75,7 @@ class StoreSource:
     """The lab's store itself."""
 
     pushes = False
+    age_s = 0.0
 
     def __init__(self, url: str, *, wall: Callable[[], float] = time.time) -> None:
         """``url`` as for ``Store``. Raises ``ConfigError`` for one that is none."""
@@ -198,6 +201,7 @@ class HttpSource:
             raise ConfigError(f"{url} would send the token unprotected", hint="use https://")
         self.name = f"{split.scheme}://{split.netloc}{split.path.rstrip('/')}"
         self._url = f"{self.name}/v1/decisions/stream"
+        self.age_s = 0.0
         self._bounds = bounds or Bounds()
         headers = {"accept": "application/x-ndjson", "accept-encoding": "identity"}
         if token:
@@ -213,7 +217,7 @@ class HttpSource:
     def startup(self) -> Startup:
         """Everything in force."""
         lines = self._asked({}, 0.0)
-        seq, now, whole = _head(next(lines, b""), self.name)
+        seq, now, whole, self.age_s = _head(next(lines, b""), self.name)
         if not whole:
             raise PeerError(f"{self.name} sent changes where everything was asked for")
         return seq, now, _blocks(lines)
@@ -221,7 +225,7 @@ class HttpSource:
     def changes(self, since: int, wait_s: float) -> Since:
         """What came after a number; waits so many seconds for the first."""
         lines = self._asked({"since": str(since), "wait": f"{wait_s:g}"}, wait_s)
-        seq, now, whole = _head(next(lines, b""), self.name)
+        seq, now, whole, self.age_s = _head(next(lines, b""), self.name)
         if whole or seq < since:
             raise PeerError(f"{self.name} answered something else than what came after {since}")
         return seq, now, list(self._changes(lines, seq))
@@ -316,8 +320,7 @@ def _blocks(lines: Iterator[bytes]) -> Generator[Block, None, None]:
         raise PeerError(f"the answer was refused: {error.message}") from error
 
 
-def _head(line: bytes, name: str) -> tuple[int, float, bool]:
-    """Number, time, and whether everything follows."""
+def _head(line: bytes, name: str) -> Head:
     try:
         return head_of(line)
     except ValueError as error:
