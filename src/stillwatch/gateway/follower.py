@@ -151,7 +151,7 @@ class Follower:
         if len(table) > _LARGE:
             gc.collect()
             gc.freeze()  # or each full collection would walk over all of it
-        self.knowledge.swap(table, seq, age_s=clock.steady() - began)
+        self.knowledge.swap(table, seq, age_s=clock.steady() - began + self.source.age_s)
         self._anew = False
         self._count(startups=1)
         self._unusable(wrong)
@@ -162,7 +162,7 @@ class Follower:
         wait = self._wait_s if self.source.pushes else 0.0
         seq, now, changes = self.source.changes(self.knowledge.seq, wait)
         self.knowledge.clock.hear(now)
-        wrong = self.knowledge.apply(changes, seq)
+        wrong = self.knowledge.apply(changes, seq, age_s=self.source.age_s)
         self._count(changes=len(changes))
         self._unusable(wrong)
         return bool(changes)

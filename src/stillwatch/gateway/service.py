@@ -144,7 +144,7 @@ class Service:
     def decided(self, request: Request) -> Answer:
         """The decision on a request, counted."""
         answer = self._decider.decide(request)
-        self._figures.add("decisions_total", answer.effect)
+        self._figures.add("decisions_total", answer.effect, answer.scope or "none")
         return answer
 
     def unusable(self, member: str) -> None:

@@ -67,6 +67,7 @@ class Faulty:
     """A real source behind which things break: before it is asked, or on the way back."""
 
     pushes = False
+    age_s = 0.0
 
     def __init__(self, source: StoreSource, faults: Iterator[int]) -> None:
         self._source, self._faults = source, faults

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from stillwatch.errors import PeerError
+from stillwatch.gateway.follower import Follower
 from stillwatch.gateway.knowledge import Behind, Change, Knowledge
 from stillwatch.gateway.settings import Streaming
 from stillwatch.gateway.source import HttpSource
@@ -108,3 +109,16 @@ def test_http_1_0_reads_to_the_end_of_the_connection(tmp_path):
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"chunked" not in head
     assert len(body.splitlines()) == 3
+
+
+def test_who_follows_is_as_old_as_both_together(tmp_path, source_of):
+    with gateway(tmp_path, knowing(record(1))) as up:
+        up.knowledge.apply([], 1, age_s=500.0)
+        follower = Follower(source_of(up))
+        follower.step()
+        assert 500 <= follower.knowledge.age_s() < 600
+        up.knowledge.apply([], 1)
+        up.knowledge.apply([Change(2, id_of(2), record(2))], 2)
+        follower.step()
+        assert follower.knowledge.age_s() < 100
+        assert follower.knowledge.seq == 2
