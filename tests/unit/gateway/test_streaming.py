@@ -1,5 +1,6 @@
 """The stream that a gateway serves, read by the follower's own source."""
 
+import socket
 import threading
 
 import pytest
@@ -7,11 +8,12 @@ import pytest
 from stillwatch.errors import PeerError
 from stillwatch.gateway.follower import Follower
 from stillwatch.gateway.knowledge import Behind, Change, Knowledge
+from stillwatch.gateway.limits import Limits
 from stillwatch.gateway.settings import Streaming
 from stillwatch.gateway.source import HttpSource
 from stillwatch.gateway.table import loaded
 from stillwatch.gateway.tokens import Door
-from tests.gateways import gateway
+from tests.gateways import gateway, received
 from tests.unit.gateway.made import id_of, knowing, record
 
 
@@ -122,3 +124,19 @@ def test_who_follows_is_as_old_as_both_together(tmp_path, source_of):
         follower.step()
         assert follower.knowledge.age_s() < 100
         assert follower.knowledge.seq == 2
+
+
+def test_a_reader_who_takes_nothing_is_not_waited_for(tmp_path):
+    records = [record(n, reason="r" * 900 + str(n)) for n in range(20_000)]
+    with gateway(tmp_path, knowing(*records), limits=Limits(reader_seconds=0.2)) as up:
+        with socket.create_connection(("127.0.0.1", up.port), timeout=20) as opened:
+            opened.sendall(
+                b"GET /v1/decisions/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n\r\n"
+                % up.token(Door.STREAM).encode()
+            )
+            while not up.streams.readers:
+                up.decide()
+            while up.streams.readers:
+                up.decide()
+            assert b'{"end"' not in received(opened)
+        assert up.decide()["allowed"]
