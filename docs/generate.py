@@ -24,11 +24,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-<<<<<<< HEAD
-from docs import gatewaypages, identifierpages, intelpages, sharepages
-=======
-from docs import decisionpages, identifierpages, intelpages, sharepages
->>>>>>> policy
+from docs import decisionpages, gatewaypages, identifierpages, intelpages, sharepages
 from stillwatch.campaigns.cohesion import FACETS
 from stillwatch.campaigns.keys import KINDS
 from stillwatch.cli import app
