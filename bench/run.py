@@ -23,6 +23,7 @@ from common import ROOT, markdown
 from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
 from decisions import touched
+from gateway import closed_loop
 from gateway import serve as gateway_serve
 from gateway import table as decisions_table
 from hub import growth
@@ -85,6 +86,7 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ("The hub as it grows", of_hub("growth"), lambda: growth.measured(20)),
         ("Private matching: what it costs", of_matching("goals"), goals.measured),
         ("Actors at three labs", of_matching("three_labs"), three_labs.measured),
+        ("The closed loop", "cd bench && python -m gateway.closed_loop", closed_loop.measured),
         (
             "Whom the shipped policies touch",
             "cd bench && python -m decisions.touched",
@@ -100,6 +102,12 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
             "cd bench && python -m gateway.serve",
             lambda: gateway_serve.measured(20, 100_000, 40),
         ),
+        (
+            "Whom the shipped policies touch",
+            "cd bench && python -m decisions.touched",
+            lambda: touched.measure(half),
+        ),
+        (),
         (
             "Planted marks through neural students",
             corr("neural --quick 1 --runs 6"),

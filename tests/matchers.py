@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from examples.closed_loop.forum import free_port
-from examples.closed_loop.wire import Wire
 from typer.testing import CliRunner
 
+from examples.closed_loop.forum import free_port
+from examples.closed_loop.wire import Wire
 from stillwatch.cli import app
 from stillwatch.crypto.epoch import Epoch, Evaluator
 from stillwatch.crypto.epoch_document import sign, signed

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -24,7 +25,39 @@ from .wire import Wire
 LABS = ("alpha", "beta", "gamma")
 EPOCH = "2026-q4"
 _PROGRAM = str(Path(sys.executable).parent / "stillwatch")
+STOP = threading.Event()
+"""Set when the story breaks off: no further command is started."""
 _PASSPHRASE = {"STILLWATCH_EVALUATOR_PASSPHRASE": "correct horse battery staple"}
+
+
+class Services:
+    """Processes that serve on loopback. A context manager; everything ends with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def on_exit(self, end: Callable[[], object]) -> None:
+        """Do this, too, at the end."""
+        self._stack.callback(end)
+
+    def start(self, port: int, *words: object) -> subprocess.Popen[bytes]:
+        """Start a command and wait until it answers. Raises ``RuntimeError``."""
+        place = self._folder / f"{words[0]}-{port}.log"
+        log = self._stack.enter_context(place.open("ab"))
+        process = subprocess.Popen(
+            [_PROGRAM, *map(str, words)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            env=environment(), start_new_session=True,
+        )  # fmt: skip
+        self._stack.callback(_end, process)
+        _await(port, process, place)
+        return process
 
 
 class Forum:
@@ -37,9 +70,9 @@ class Forum:
         self.watched = watched
         self.database = hub_database or f"sqlite:///{folder / 'hub.db'}"
         self.wires: list[Path] = []
-        self._stack = ExitStack()
+        self.services = Services(folder)
         self._identities: dict[str, str] = {}
-        self._services: dict[str, subprocess.Popen[bytes]] = {}
+        self._evaluators: dict[str, subprocess.Popen[bytes]] = {}
         self._ports: dict[str, int] = {}
 
     def __enter__(self) -> Self:
@@ -54,12 +87,12 @@ class Forum:
             run("evaluator", "epoch", "post", document, "--config", self.settings(LABS[0]))
             each(lambda lab: self.share(lab, "pull"))
         except BaseException:
-            self._stack.close()
+            self.services.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self.services.__exit__()
 
     def settings(self, lab: str) -> Path:
         """The lab's share.toml."""
@@ -109,14 +142,14 @@ class Forum:
 
     def start(self, lab: str) -> None:
         """Start a lab's evaluator."""
-        self._services[lab] = self._serve(
+        self._evaluators[lab] = self._serve(
             self._ports[lab], "evaluator", "serve", "--home", self.home(lab)
         )
 
     def stop(self, lab: str) -> None:
         """Kill a lab's evaluator."""
-        self._services[lab].kill()
-        self._services[lab].wait()
+        self._evaluators[lab].kill()
+        self._evaluators[lab].wait()
 
     def identity(self, lab: str) -> str:
         """STIX id of a lab."""
@@ -148,7 +181,7 @@ class Forum:
 
     def _join(self, lab: str) -> None:
         place = self.folder / lab
-        place.mkdir()
+        place.mkdir(parents=True, exist_ok=True)
         token = place / "token"
         token.touch(0o600)
         token.write_text(self._tokens[lab])
@@ -190,18 +223,12 @@ class Forum:
         kept = self.folder / f"wire-{name}.bytes"
         wire = Wire(port, kept)
         self.wires.append(kept)
-        self._stack.callback(wire.close)
+        self.services.on_exit(wire.close)
         return wire.port
 
     def _serve(self, port: int, *words: object) -> subprocess.Popen[bytes]:
-        log = self._stack.enter_context((self.folder / f"{words[0]}-{port}.log").open("ab"))
         more = () if words[0] == "hub" else ("--port", port)
-        process = subprocess.Popen(
-            [_PROGRAM, *map(str, (*words, *more))], stdout=log, stderr=log, env=environment()
-        )
-        self._stack.callback(_end, process)
-        _await(port, process)
-        return process
+        return self.services.start(port, *words, *more)
 
 
 def each(work: Callable[[str], Any]) -> list[Any]:
@@ -220,6 +247,8 @@ def run(*words: object) -> str:
 
 def ran(*words: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """A command of the program, whatever comes of it."""
+    if STOP.is_set():
+        raise RuntimeError("stopped")
     return subprocess.run(
         [_PROGRAM, *map(str, words)], input=stdin, capture_output=True, text=True,
         env=environment(), check=False,
@@ -244,17 +273,21 @@ def fresh(folder: Path) -> Path:
     return folder
 
 
-def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + 120
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(600):
+    while not STOP.is_set():
         if process.poll() is not None:
-            raise RuntimeError(f"the service on port {port} ended: see its log")
+            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise RuntimeError(f"the service on port {port} ended: {said[-1:] or log}")
         try:
             with opener.open(f"http://127.0.0.1:{port}/healthz", timeout=5):
                 return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"nothing answers on port {port}")
+        if time.monotonic() > until:
+            raise RuntimeError(f"nothing answers on port {port}: see {log}")
+    raise RuntimeError("stopped")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

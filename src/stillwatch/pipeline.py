@@ -36,7 +36,7 @@ from stillwatch.profiles.phrases import Family, FamilyTable, load_families, ship
 from stillwatch.profiles.requests import READ
 from stillwatch.profiles.store import is_profiles, merge_tables, read_profiles
 from stillwatch.profiles.table import ProfileTable
-from stillwatch.report import Result, write_result
+from stillwatch.report.result import Result, write_result
 from stillwatch.sharing.matching import suspects
 from stillwatch.sharing.rules import EnabledRules
 

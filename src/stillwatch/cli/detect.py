@@ -13,8 +13,8 @@ from stillwatch.config import load_config
 from stillwatch.errors import ConfigError
 from stillwatch.logs.mapping import read_mapping
 from stillwatch.pipeline import detect as run_detect
-from stillwatch.report import print_summary
 from stillwatch.report.codec import record
+from stillwatch.report.terminal import print_summary
 
 
 def detect(

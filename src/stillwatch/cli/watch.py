@@ -3,6 +3,7 @@
 import re
 import signal
 import threading
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from stillwatch.cli.stores import opened_store
 from stillwatch.config import load_config
 from stillwatch.errors import ConfigError
 from stillwatch.logs.mapping import read_mapping
+from stillwatch.watch.acting import Acting
 from stillwatch.watch.figures import Figures
 from stillwatch.watch.interface import Bounds
 from stillwatch.watch.service import Pace
@@ -54,6 +57,27 @@ def watch(
         Path | None, typer.Option("--mapping", help="TOML file for a column layout of your own.")
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="Settings (TOML).")] = None,
+    store: Annotated[
+        str,
+        typer.Option(
+            "--store",
+            help="File or URL of the store for decisions. Default: STILLWATCH_STORE, else that of "
+            "share.toml here, else share.db in the data folder.",
+        ),
+    ] = "",
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", help="Policy file, or standard or cautious; decides."),
+    ] = None,
+    decide: Annotated[
+        bool, typer.Option("--decide/--no-decide", help="Decide through the policy.")
+    ] = True,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Decisions are said and counted, not done.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be decided; keep no decision.")
+    ] = False,
     metrics_port: Annotated[
         int | None,
         typer.Option("--metrics-port", help="Serve Prometheus metrics on this loopback port."),
@@ -65,7 +89,7 @@ def watch(
         bool, typer.Option("--json", help="Tell what happens as JSON lines instead of words.")
     ] = False,
 ) -> None:
-    """Follow a log as it grows; judge what changed every few seconds.
+    """Follow a log as it grows, judge it every few seconds, and decide through a policy.
 
     Ends at SIGTERM or Ctrl-C with everything kept, and goes on there when it is started again.
     """
@@ -76,18 +100,18 @@ def watch(
         inputs or (), state, settings, Pace(_seconds(every), once), days, format, accounts,
         baseline or (), out,
     )  # fmt: skip
-    figures = Figures(metrics_file)
+    figures, bounds = Figures(metrics_file), Bounds()
     tell = _in_json if json else _in_words
-    bounds = Bounds()
-    held = State(state, bounds)
-    try:
-        watching = watcher(plan, None, figures, tell, held, bounds)
-    except BaseException:
-        held.close()
-        raise
-    port = figures.serve(metrics_port) if metrics_port is not None else None
-    tell("started", {"state": str(state), "metrics_port": port, **figures.record()})
-    watching.run(_stopped())
+    with ExitStack() as stack:
+        held = stack.enter_context(closing(State(state, bounds)))
+        act = None
+        if decide:
+            opened = stack.enter_context(opened_store(store, new=True))
+            act = Acting(opened, policy, held.manifest.id, shadow=shadow, dry_run=dry_run)
+        watching = watcher(plan, act, figures, tell, held, bounds)
+        port = figures.serve(metrics_port) if metrics_port is not None else None
+        tell("started", {"state": str(state), "metrics_port": port, **figures.record()})
+        watching.run(_stopped())
 
 
 def _stopped() -> threading.Event:

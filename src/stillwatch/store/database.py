@@ -57,7 +57,8 @@ def _engine(url: str) -> Engine:
         return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
     path = Path(url.removeprefix("sqlite:///"))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if not path.exists():  # else never: a close lets go of this process's locks on it, SQLite's too
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(url, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")

@@ -46,8 +46,18 @@ class Judged:
     """What went wrong, or nothing."""
 
 
-Act = Callable[[Assessed, Grounds], Mapping[str, int]]
-"""Makes decisions of what was found; how many, by what became of them."""
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What became of a judgement's findings."""
+
+    decided: Mapping[str, int]
+    """How many cases, by what became of them."""
+    told: str = ""
+    """What was amiss, or nothing."""
+
+
+Act = Callable[[Assessed, Grounds], Acted]
+"""Makes decisions of what was found."""
 
 
 class Judging:
@@ -104,34 +114,35 @@ class Judging:
             assessed = assess(table, grounds, self._names)
         except StillwatchError as error:
             return Judged(len(table), events, failed=str(error))
-        failed: list[str] = []
+        failed = []
+        acted = Acted({})
         if self._out is not None:
-            self._tried(failed, lambda: self._report(table, read, assessed, grounds, started))
-        decided: Mapping[str, int] = {}
+            try:
+                self._report(self._out, table, read, assessed, grounds, started)
+            except StillwatchError as error:
+                failed.append(str(error))
         if self._act is not None:
-            act = self._act
-            decided = self._tried(failed, lambda: act(assessed, grounds)) or {}
+            try:
+                acted = self._act(assessed, grounds)
+            except StillwatchError as error:
+                failed.append(str(error))
+        if acted.told:
+            failed.append(acted.told)
         return Judged(
             len(table), events, int(assessed.judgement.flagged.sum()), len(assessed.campaigns),
-            time.monotonic() - started, decided, "; ".join(failed),
+            time.monotonic() - started, acted.decided, "; ".join(failed),
         )  # fmt: skip
 
+    @staticmethod
     def _report(
-        self, table: ProfileTable, read: Read, assessed: Assessed, grounds: Grounds, started: float
-    ) -> Mapping[str, int]:
-        assert self._out is not None
+        out: Path,
+        table: ProfileTable,
+        read: Read,
+        assessed: Assessed,
+        grounds: Grounds,
+        started: float,
+    ) -> None:
         told = Summarised(
             table, grounds.families, read.sources, read.formats, read.quarantined, read.remarks
         )
-        report(self._out, told, assessed, grounds, read.remarks, started)
-        return {}
-
-    @staticmethod
-    def _tried(
-        failed: list[str], step: Callable[[], Mapping[str, int]]
-    ) -> Mapping[str, int] | None:
-        try:
-            return step()
-        except StillwatchError as error:
-            failed.append(str(error))
-            return None
+        report(out, told, assessed, grounds, read.remarks, started)

@@ -65,11 +65,10 @@ class Watcher:
         try:
             while not stop.is_set():
                 busy = round_.read()
-                ended = not busy and (self.pace.once or all(one.ended for one in self.sources))
-                if round_.due() and (round_.stalled or not ended):
-                    round_.tick()
-                if ended and not round_.stalled:
+                if not busy and not round_.stalled and self._over():
                     break
+                if round_.due():
+                    round_.tick()
                 if not busy:
                     stop.wait(_IDLE_S)
             round_.end(judge=not stop.is_set())
@@ -82,6 +81,10 @@ class Watcher:
                 source.close()
             self.state.close()
 
+    def _over(self) -> bool:
+        """Whether nothing more is to be read, where nothing was there now."""
+        return self.pace.once or all(source.ended for source in self.sources)
+
 
 class _Round:
     """What is under way between two checkpoints."""
@@ -90,7 +93,9 @@ class _Round:
         self._w = watcher
         self._bad: list[Bad] = []
         self._counts = Counter(watcher.state.manifest.counts)
-        self._kept = self._positions()
+        known = watcher.state.manifest.sources
+        self._kept = {one.name: known.get(one.name) for one in watcher.sources}
+        """Positions on the disk: a source that is new is noted even while it is empty."""
         self._began = time.monotonic()
         self._changed = bool(len(watcher.window))
         """Whether there is something that no judgement has seen."""
@@ -173,6 +178,7 @@ class _Round:
             dropped = watcher.state.commit(
                 days.fresh, newest=days.newest, first=days.first,
                 sources=positions, counts=self._counts, bad=self._bad,
+                recent=watcher.share.recent,
             )  # fmt: skip
         except NotWritten as error:
             if not self.stalled:
@@ -182,7 +188,7 @@ class _Round:
         if self.stalled:
             watcher.tell("resumed", {})
         self.stalled = False
-        self._kept, self._bad = positions, []
+        self._kept, self._bad = dict(positions), []
         fresh = days.taken()
         watcher.window.add(fresh.values(), dropped=bool(dropped))
         self._changed = self._changed or bool(fresh) or bool(dropped)

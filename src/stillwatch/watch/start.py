@@ -80,7 +80,7 @@ def watcher(
         Days(table, plan.days, state.manifest.newest),
         window,
         Judging(basis, Names(state.folder / "campaigns.json"), act, plan.out),
-        BadShare(plan.config.bad_row_limit, bounds, state.quarantine),
+        BadShare(plan.config.bad_row_limit, bounds, state.quarantine, state.manifest.recent),
         figures,
         plan.pace,
         tell,

@@ -43,7 +43,8 @@ _FAN: Final = 8
 """Parts of a size that are merged into one."""
 _LAST: Final = 99
 """Size of the one part of a day that is over."""
-_OURS: Final = re.compile(r"day=\d{4,}-\d\d-\d\d\.\d+\.parquet|\..*\.partial")
+_PART: Final = re.compile(r"day=\d{4,}-\d\d-\d\d\.\d+\.parquet")
+_PARTIAL: Final = re.compile(r"\..*\.partial")
 
 
 class Stored(NamedTuple):
@@ -69,6 +70,8 @@ class Manifest:
     counts: dict[str, int] = field(default_factory=dict)
     quarantine: int = 0
     """Bytes of the quarantine that belong to it."""
+    recent: list[list[int]] = field(default_factory=list)
+    """Good and bad rows of the last blocks."""
 
     def dumped(self) -> bytes:
         """As JSON."""
@@ -85,6 +88,7 @@ class Manifest:
             "sources": self.sources,
             "counts": self.counts,
             "quarantine": self.quarantine,
+            "recent": self.recent,
         }
         return orjson.dumps(said, option=orjson.OPT_INDENT_2)
 
@@ -105,7 +109,7 @@ class Manifest:
             newest = None if said["newest"] is None else day_number(said["newest"])
             return cls(
                 said["id"], said["generation"], said["serial"], days, newest,
-                said["sources"], said["counts"], said["quarantine"],
+                said["sources"], said["counts"], said["quarantine"], said["recent"],
             )  # fmt: skip
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoredDataError(
@@ -131,20 +135,14 @@ class State:
             raise InputError(
                 f"cannot write to {folder}: {error.strerror}", hint="name a --state of your own"
             ) from error
-        path = folder / _MANIFEST
-        try:
-            self.manifest = Manifest.loaded(path.read_bytes(), path)
-        except FileNotFoundError:
-            if any(_OURS.fullmatch(name) for name in os.listdir(folder)):  # noqa: PTH208
-                raise StoredDataError(
-                    f"{folder} holds profiles, but no {_MANIFEST}",
-                    hint="bring it back, or begin anew with another --state",
-                ) from None
-            self.manifest = Manifest(secrets.token_hex(8))
-            self._disk.replace(path, self.manifest.dumped())
         self._merger = ThreadPoolExecutor(1, thread_name_prefix="merge")
         self._merging: tuple[int, list[Stored], Future[Stored]] | None = None
-        self._tidy()
+        try:
+            self.manifest = self._begun()
+            self._tidy()
+        except BaseException:
+            os.close(self._lock)
+            raise
 
     @property
     def quarantine(self) -> Path:
@@ -170,6 +168,7 @@ class State:
         sources: Mapping[str, Position],
         counts: Mapping[str, int],
         bad: Sequence[Bad],
+        recent: list[list[int]],
     ) -> list[int]:
         """Write the next generation; the days that left the window with it.
 
@@ -190,7 +189,7 @@ class State:
         size = self._keep(bad)
         self.manifest = Manifest(
             old.id, old.generation + 1, serial, days, newest,
-            {**old.sources, **sources}, dict(counts), size,
+            {**old.sources, **sources}, dict(counts), size, recent,
         )  # fmt: skip
         try:
             self._disk.replace(self.folder / _MANIFEST, self.manifest.dumped())
@@ -209,12 +208,26 @@ class State:
             self._merging[2].exception()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it; once more does nothing."""
         self._merger.shutdown(wait=True, cancel_futures=True)
-        self._lock_free()
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
 
-    def _lock_free(self) -> None:
-        os.close(self._lock)
+    def _begun(self) -> Manifest:
+        """The generation that stands; the first one where there is none."""
+        path = self.folder / _MANIFEST
+        try:
+            return Manifest.loaded(path.read_bytes(), path)
+        except FileNotFoundError:
+            if any(_PART.fullmatch(name) for name in os.listdir(self.folder)):  # noqa: PTH208
+                raise StoredDataError(
+                    f"{self.folder} holds profiles, but no {_MANIFEST}",
+                    hint="bring it back, or begin anew with another --state",
+                ) from None
+        first = Manifest(secrets.token_hex(8))
+        self._disk.replace(path, first.dumped())
+        return first
 
     def _keep(self, bad: Sequence[Bad]) -> int:
         """Add bad rows to the quarantine, as far as there is room; its size then."""
@@ -237,7 +250,8 @@ class State:
         if self._merging is not None:
             return
         for name in os.listdir(self.folder):  # noqa: PTH208
-            if _OURS.fullmatch(name) and name not in named:
+            ours = _PART.fullmatch(name) or _PARTIAL.fullmatch(name)
+            if ours and name not in named:
                 self._disk.remove(self.folder / name)
 
     def _merge(self) -> None:

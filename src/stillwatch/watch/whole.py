@@ -38,7 +38,7 @@ def is_whole_kind(head: bytes) -> bool | None:
         return True
     lines = [line for line in head.split(b"\n") if line.strip()]
     if len(head) < len(_MAGIC) or (len(lines) < 2 and b"\n" not in head):
-        return None
+        return True if head.lstrip()[:1] == b"[" else None
     return looks_like_json(head) and not is_json_lines(head)
 
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from stillwatch import cli
 from stillwatch.__main__ import main
 from stillwatch.errors import InputError, StoredDataError
-from stillwatch.report import read_result, write_result
+from stillwatch.report.result import read_result, write_result
 
 
 @pytest.fixture

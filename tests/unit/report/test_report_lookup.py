@@ -5,8 +5,8 @@ from report_samples import sample
 
 from stillwatch.domain.finding import AccountFinding, CampaignFinding
 from stillwatch.errors import InputError
-from stillwatch.report import read_result, write_result
 from stillwatch.report.lookup import UnflaggedAccount, campaign_of, closest_ids, look_up
+from stillwatch.report.result import read_result, write_result
 
 
 @pytest.fixture

@@ -7,13 +7,9 @@ import pytest
 from report_samples import hostile, sample
 
 from stillwatch.errors import InputError, StoredDataError
-from stillwatch.report import (
-    ACCOUNTS_RESULT_SCHEMA,
-    CAMPAIGNS_RESULT_SCHEMA,
-    read_result,
-    write_result,
-)
 from stillwatch.report.codec import severity
+from stillwatch.report.result import read_result, write_result
+from stillwatch.report.schema import ACCOUNTS_RESULT_SCHEMA, CAMPAIGNS_RESULT_SCHEMA
 
 FILES = {
     "accounts.parquet",

@@ -6,9 +6,9 @@ import pytest
 from report_samples import hostile, sample
 from rich.console import Console
 
-from stillwatch.report import print_summary, read_result, write_result
 from stillwatch.report.lookup import look_up
-from stillwatch.report.terminal import print_entry
+from stillwatch.report.result import read_result, write_result
+from stillwatch.report.terminal import print_entry, print_summary
 
 
 def shown(act, width=100):

@@ -30,7 +30,7 @@ from stillwatch.domain.claim import StixId
 from stillwatch.errors import InputError
 from stillwatch.hub.evaluator.ceremonies import Desk, Step
 from stillwatch.hub.evaluator.home import Home
-from stillwatch.hub.evaluator.serve import no_core_dumps
+from stillwatch.hub.evaluator.memory import no_core_dumps
 from stillwatch.sharing.matching import roll
 
 ceremony = typer.Typer(help="Draw a new key with the other evaluators.", no_args_is_help=True)

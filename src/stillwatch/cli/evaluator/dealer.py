@@ -17,7 +17,7 @@ from stillwatch.crypto.sealed import seal_share
 from stillwatch.crypto.threshold import UnsafeDealerWarning, unsafe_dealer
 from stillwatch.domain.claim import StixId
 from stillwatch.errors import InputError
-from stillwatch.hub.evaluator.serve import no_core_dumps
+from stillwatch.hub.evaluator.memory import no_core_dumps
 
 
 def dealer(

@@ -8,7 +8,8 @@ from stillwatch.cli.evaluator.common import HERE, Folder, PassphraseFile, Url, p
 from stillwatch.hub.evaluator import schema
 from stillwatch.hub.evaluator.home import Home
 from stillwatch.hub.evaluator.limits import Limits
-from stillwatch.hub.evaluator.serve import Setup, no_core_dumps
+from stillwatch.hub.evaluator.memory import no_core_dumps
+from stillwatch.hub.evaluator.serve import Setup
 from stillwatch.hub.evaluator.serve import serve as run
 from stillwatch.hub.serve import Place
 

@@ -78,6 +78,8 @@ class Gateway:
         self._closed = (rules or FailRules()).closed
         self._circuit = circuit or Circuit()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._before = (0, 0)
+        """Of requests without an answer: passed and refused, when the last outage began."""
         own = weakref.WeakMethod(self._reopen)
         os.register_at_fork(after_in_child=lambda: (method := own()) and method())
 
@@ -230,7 +232,12 @@ class Gateway:
 
     def _answered(self, answer: Answer) -> Answer:
         if self._circuit.answered():
-            _LOG.warning("the gateway answers again")
+            passed, refused = self._missed()
+            _LOG.warning(
+                "the gateway answers again: meanwhile %d requests passed unchecked and %d were refused",
+                passed - self._before[0],
+                refused - self._before[1],
+            )
         self.counts["answered"] += 1
         self.counts["refused"] += not answer.allowed
         return answer
@@ -243,6 +250,7 @@ class Gateway:
 
     def _unanswered(self, request: Request, error: PeerError) -> Answer:
         if self._circuit.failed():
+            self._before = self._missed()
             _LOG.warning("%s: requests pass unchecked, but for closed scopes", error.message)
         self.counts["unanswered"] += 1
         return self._by_rule(request)
@@ -259,6 +267,9 @@ class Gateway:
             return Answer(True, 200, "allow", None, "no answer", None, (), None, None, None)
         why = f"no answer, and requests by {shut.value} are refused then"
         return Answer(False, 503, "closed", None, why, _RETRY_S, (), None, None, None)
+
+    def _missed(self) -> tuple[int, int]:
+        return self.counts["passed_open"], self.counts["refused_closed"]
 
     def _reopen(self) -> None:
         self._tasks.clear()

@@ -5,8 +5,6 @@ off first, since one would hold the share. Nothing but loopback is listened on u
 says so: TLS belongs in front of it. One process, so that every charge passes one writer.
 """
 
-import contextlib
-import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,12 +64,6 @@ def serve(setup: Setup, held: Sequence[Held], say: Callable[[str], None]) -> Non
         Server(config).run(sockets=[listener])
     finally:
         listener.close()
-
-
-def no_core_dumps() -> None:
-    """Forbid this process to leave its memory, and with it a share, on a disk."""
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _told(url: str, host: str, held: Sequence[Held]) -> str:

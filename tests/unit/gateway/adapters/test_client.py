@@ -135,7 +135,7 @@ def test_no_answer_passes_or_not_as_the_rules_say_and_is_counted(service, fault,
     gateway.close()
 
 
-def test_nobody_there_passes_and_the_service_is_believed_when_it_is_back():
+def test_nobody_there_passes_and_the_service_is_believed_when_it_is_back(caplog):
     port = free_port()
     now = [0.0]
     circuit = Circuit(after=3, rest_s=1, clock=lambda: now[0])
@@ -150,6 +150,11 @@ def test_nobody_there_passes_and_the_service_is_believed_when_it_is_back():
             assert not gateway.decide(account="bad").allowed
             assert not gateway.decide(account="bad").allowed
         assert gateway.counts["passed_open"] == 11
+    assert (
+        "meanwhile 11 requests passed unchecked and 0 were refused"
+        in caplog.records[-1].getMessage()
+    )
+    assert len(caplog.records) == 2
 
 
 def test_a_lease_that_cannot_be_given_back_is_counted(service):
