@@ -123,7 +123,7 @@ class Counts:
 class _Hits:
     """How often decisions were hit, in bounded memory and time.
 
-    Each decision has one of 4,096 places by its id. One that finds its place taken lowers the
+    Each decision has one of 4,096 places by its row. One that finds its place taken lowers the
     other's number and takes the place at 0 (the majority vote of Boyer and Moore, place by place):
     those hit most stay, and a number says "at least".
     """
@@ -132,9 +132,9 @@ class _Hits:
         self._ids: list[str] = [""] * _PLACES
         self._numbers = [0] * _PLACES
 
-    def add(self, id_: str) -> None:
+    def add(self, id_: str, row: int) -> None:
         """One more."""
-        place = hash(id_) & (_PLACES - 1)
+        place = (row * _SPREAD >> 16) & (_PLACES - 1)
         if self._ids[place] == id_:
             self._numbers[place] += 1
         elif self._numbers[place] <= 1:
@@ -224,7 +224,7 @@ class Decider:
                 answer = _held_back(answer)
             self._counts.decided += 1
             self._effects[answer[2]] += 1
-            self._hits.add(id_)
+            self._hits.add(id_, verdict[1])
         return answer
 
     def release(self, lease: str) -> bool:
@@ -305,25 +305,25 @@ class Decider:
                 self._counts.held_back += 1
                 answer = _held_back(answer)
             if facts is not None and not closed:
-                self._hits.add(facts.id)
+                self._hits.add(facts.id, row)
                 self._effects[answer.effect] += 1
             if answer.status != 200 or shadow or opened:
-                self._aside(answer, shadow, closed, opened)
+                self._aside(answer, list(zip(shadow, said, strict=True)), closed, opened)
         return answer
 
     def _aside(
         self,
         answer: Answer,
-        shadow: Sequence[_Facts],
+        shadow: Sequence[tuple[_Facts, int]],
         closed: Scope | None,
         opened: Sequence[Scope],
     ) -> None:
         """Count what is rarer; the lock is held."""
         counts = self._counts
         counts.throttled += answer.status == 429
-        for facts in shadow:
+        for facts, row in shadow:
             counts.shadow[facts.effect.value] += 1
-            self._hits.add(facts.id)
+            self._hits.add(facts.id, row)
         for scope in opened:
             counts.failed_open[scope.value] += 1
         if closed:

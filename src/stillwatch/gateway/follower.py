@@ -151,7 +151,7 @@ class Follower:
         if len(table) > _LARGE:
             gc.collect()
             gc.freeze()  # or each full collection would walk over all of it
-        self.knowledge.swap(table, seq, age_s=clock.steady() - began + self.source.age_s)
+        self.knowledge.swap(table, seq, age_s=self.source.age_s + clock.steady() - began)
         self._anew = False
         self._count(startups=1)
         self._unusable(wrong)

@@ -68,6 +68,8 @@ class Knowledge:
     def apply(self, changes: Iterable[Change], seq: int, *, age_s: float = 0.0) -> list[str]:
         """Make changes up to a number; what was wrong with those that could not be made.
 
+        ``age_s`` is how old the source's own knowledge is.
+
         A change that cannot be read removes its decision: what it was before no longer stands.
         """
         wrong, any_made = [], False

@@ -27,7 +27,7 @@ from sqlalchemy.exc import ArgumentError
 from stillwatch.errors import ConfigError, InputError, PeerError, StillwatchError
 from stillwatch.gateway.blocks import FIELDS, LIMITS, Block, decoded_usable, opened, usable
 from stillwatch.gateway.knowledge import Behind, Change
-from stillwatch.gateway.stream import age_of, change_of, head_of
+from stillwatch.gateway.stream import Head, change_of, head_of
 from stillwatch.store import decisions
 from stillwatch.store.database import Store
 
@@ -59,7 +59,7 @@ class Source(Protocol):
     pushes: bool
     """Whether ``changes`` waits until there are some."""
     age_s: float
-    """How old the last answer was when it was given: a gateway knows what it heard, no more."""
+    """How old what it said last was: 0 for a store, and for a gateway that hears from its own."""
 
     def startup(self) -> Startup:
         """Everything in force. Raises ``PeerError``; the blocks may raise it too."""
@@ -200,8 +200,8 @@ class HttpSource:
         if token and split.scheme == "http" and split.hostname not in _LOOPBACK:
             raise ConfigError(f"{url} would send the token unprotected", hint="use https://")
         self.name = f"{split.scheme}://{split.netloc}{split.path.rstrip('/')}"
-        self.age_s = 0.0
         self._url = f"{self.name}/v1/decisions/stream"
+        self.age_s = 0.0
         self._bounds = bounds or Bounds()
         headers = {"accept": "application/x-ndjson", "accept-encoding": "identity"}
         if token:
@@ -217,7 +217,7 @@ class HttpSource:
     def startup(self) -> Startup:
         """Everything in force."""
         lines = self._asked({}, 0.0)
-        seq, now, whole = self._head(next(lines, b""))
+        seq, now, whole, self.age_s = _head(next(lines, b""), self.name)
         if not whole:
             raise PeerError(f"{self.name} sent changes where everything was asked for")
         return seq, now, _blocks(lines)
@@ -225,7 +225,7 @@ class HttpSource:
     def changes(self, since: int, wait_s: float) -> Since:
         """What came after a number; waits so many seconds for the first."""
         lines = self._asked({"since": str(since), "wait": f"{wait_s:g}"}, wait_s)
-        seq, now, whole = self._head(next(lines, b""))
+        seq, now, whole, self.age_s = _head(next(lines, b""), self.name)
         if whole or seq < since:
             raise PeerError(f"{self.name} answered something else than what came after {since}")
         return seq, now, list(self._changes(lines, seq))
@@ -233,16 +233,6 @@ class HttpSource:
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
-
-    def _head(self, line: bytes) -> tuple[int, float, bool]:
-        """Number, time, and whether everything follows."""
-        try:
-            self.age_s = age_of(line)
-            return head_of(line)
-        except ValueError as error:
-            raise PeerError(
-                f"{self.name} does not begin with seq, now and startup", hint="is it a gateway?"
-            ) from error
 
     def _changes(self, lines: Iterator[bytes], seq: int) -> Iterator[Change]:
         for place, line in enumerate(lines, 2):
@@ -328,3 +318,12 @@ def _blocks(lines: Iterator[bytes]) -> Generator[Block, None, None]:
             yield decoded_usable(line, place)
     except InputError as error:
         raise PeerError(f"the answer was refused: {error.message}") from error
+
+
+def _head(line: bytes, name: str) -> Head:
+    try:
+        return head_of(line)
+    except ValueError as error:
+        raise PeerError(
+            f"{name} does not begin with seq, now and startup", hint="is it a gateway?"
+        ) from error
