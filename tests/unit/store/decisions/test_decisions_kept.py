@@ -109,6 +109,29 @@ def test_held_ones_stay_out_of_the_stream_until_released(store: Store) -> None:
         assert acts[-2:] == [("release", one.id), ("refuse", other.id)]
 
 
+def test_what_is_held_again_leaves_the_stream(store: Store) -> None:
+    one = decided()
+    with store.begin() as connection:
+        d.add(connection, [one], **BY)
+        seq = d.newest(connection)
+        d.add(connection, [one], **BY, held="too many")
+        assert d.changes(connection, seq, 9) == [d.Change(seq + 1, one.id, None)]
+        assert in_force(connection) == {}
+        assert d.made_since(connection, NOW).blocks == {}
+
+
+def test_a_held_one_that_has_nothing_of_our_own_left_is_refused_by_that(store: Store) -> None:
+    one = decided(evidence=["case:1", CLAIM])
+    with store.begin() as connection:
+        d.add(connection, [one], **BY, held="a person looks")
+        d.undo(connection, "case:1", **WHY)
+        kept = d.find(connection, one.id)
+        assert kept is not None
+        assert kept.state == "refused"
+        with pytest.raises(InputError, match="not held: it is refused by bob"):
+            d.release(connection, one.id, **WHY)
+
+
 def test_undo_takes_what_has_nothing_of_our_own_left(store: Store) -> None:
     alone = decided("a")
     both = decided("b", evidence=["finding:run/C1", "finding:run/C2"])
@@ -153,6 +176,8 @@ def test_what_is_over_is_swept_once(store: Store) -> None:
         d.add(connection, [held], **BY, held="a person looks")
         seq = d.newest(connection)
         assert d.sweep(connection, one.until - timedelta(seconds=1)) == 0
+        assert in_force(connection, one.until - timedelta(seconds=1)) == {one.id: one}
+        assert in_force(connection, one.until) == {}
         assert d.sweep(connection, one.until) == 2
         assert d.sweep(connection, one.until) == 0
         assert d.changes(connection, seq, 9) == [d.Change(seq + 1, one.id, None)]
