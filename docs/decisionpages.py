@@ -7,7 +7,7 @@ from typing import Any
 from stillwatch.domain.decision import SEVERITY
 from stillwatch.gateway.policy.bounded import Limits
 from stillwatch.gateway.policy.load import SHIPPED, load_policy
-from stillwatch.gateway.policy.plan import WHATS
+from stillwatch.gateway.policy.outcome import WHATS
 from stillwatch.gateway.policy.rule import MORE
 from stillwatch.gateway.policy.schema import EFFECTS, LONGEST_DAYS, MOST_BLOCKS, MOST_SHARE, SCHEMA
 from stillwatch.gateway.policy.when import ACCESS_PATHS, FACTS, Name
@@ -66,7 +66,7 @@ def policy() -> str:
         "- Another lab's word alone challenges at most: "
         + ", ".join(f"`{effect}`" for effect in list(SEVERITY)[2:])
         + " need evidence of the lab's own.",
-        "- Everything ends. What a person lifted or refused is not decided again on the same traffic until it "
+        "- Everything ends: only traffic seen since a decision was made renews it. What a person lifted or refused is not decided again on the same traffic until it "
         "would have ended; on new traffic it is held, once.",
         "- A person's decision is neither weakened nor doubled, and no decision in shadow replaces a real one.\n",
         "## What becomes of a case\n",

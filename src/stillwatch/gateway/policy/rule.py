@@ -49,7 +49,9 @@ class Rule:
 
     def told(self, case: Case, policy: str) -> str:
         """The reason with the case's figures."""
-        return _Filled().vformat(self.reason, (), _fields(self, case, policy))[:MOST_REASON]
+        filled = _Filled().vformat(self.reason, (), _fields(self, case, policy))
+        # a sentence may quote a log: what no database keeps must not stop all other decisions
+        return filled.encode("utf-8", "replace").decode().replace("\0", "?")[:MOST_REASON]
 
     def covers(self, other: "Rule") -> bool:
         """Whether it takes every case that ``other``, after it, asks for."""
