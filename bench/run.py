@@ -88,6 +88,11 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ("Actors at three labs", of_matching("three_labs"), three_labs.measured),
         ("The closed loop", "cd bench && python -m gateway.closed_loop", closed_loop.measured),
         (
+            "Whom the shipped policies touch",
+            "cd bench && python -m decisions.touched",
+            lambda: touched.measure(half),
+        ),
+        (
             "The table of decisions",
             "cd bench && python -m gateway.table",
             lambda: decisions_table.measured(1_000_000, 5, 100),

@@ -11,7 +11,8 @@ from typing import Any, Final
 from stillwatch.gateway.limits import Limits
 from stillwatch.gateway.metrics import FIGURES
 from stillwatch.gateway.openapi import document
-from stillwatch.gateway.settings import _SECTIONS, STORE_LINE, TEMPLATE
+from stillwatch.gateway.settings import _SECTIONS
+from stillwatch.gateway.template import STORE_LINE, TEMPLATE
 
 _NOTE = "<!-- Written by docs/generate.py from the code; change that and run `make docs`. -->\n"
 

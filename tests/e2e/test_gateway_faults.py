@@ -15,6 +15,8 @@ import psutil
 import psycopg
 import pytest
 
+from stillwatch.domain.decision import Rate
+from stillwatch.gateway.throttle import burst
 from stillwatch.gateway.tokens import read_token
 from tests.databases import postgresql
 from tests.gatewayprocs import Load, decided, keep, running, until
@@ -196,6 +198,20 @@ def test_a_gateway_told_to_stop_loses_no_request(tmp_path):
         until(lambda: load.counts["connection lost"])
         assert up.stop(0) == 0
     load.nothing_wrong()
+
+
+def test_a_rate_is_one_for_all_workers(tmp_path, store):
+    keep(store, decided("slow", "throttle", rate=Rate(per_minute=2)))
+    options = ("--config", str(settings(tmp_path)), *FREE, "--workers", "2")
+    with running(tmp_path, *options) as up:
+        said = [up.decide(account="slow") for _ in range(30)]
+        assert sum(one["allowed"] for one in said) == burst(2)
+        refused = [one for one in said if not one["allowed"]]
+        assert {one["status"] for one in refused} == {429}
+        assert all(0 < one["retry_after_s"] <= 60 for one in refused)
+        assert up.figure("decisions_total", effect="throttle", scope="account") == 30
+        up.process.send_signal(signal.SIGTERM)
+        assert up.stop() == 0
 
 
 @pytest.mark.usefixtures("store")

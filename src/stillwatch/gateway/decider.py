@@ -55,6 +55,8 @@ class Answer(NamedTuple):
     """Key of planted marks that a degraded answer is to carry."""
     held_back: bool = False
     """The decision would have refused; the breaker did not let it."""
+    scope: str | None = None
+    """What the decision is about; None where nothing stands."""
 
 
 class Taken(NamedTuple):
@@ -388,8 +390,11 @@ class Decider:
         reason, age = rest["reason"], self._age
         answer = _made(
             Answer,
-            (not refused, status, effect._value_, id_, reason, None, (), age, None, cohort, False),
-        )
+            (
+                not refused, status, effect._value_, id_, reason, None, (), age, None, cohort,
+                False, table.scope(row)._value_,
+            ),
+        )  # fmt: skip
         fresh = 0.0
         if rest["origin"].startswith("policy:"):
             fresh = rest["made"] + self.breaker.bounds.fresh_s

@@ -18,7 +18,7 @@ from stillwatch.errors import InputError
 from stillwatch.gateway.carried import asked_request
 from stillwatch.gateway.decider import Answer, Decider
 from stillwatch.gateway.envoy import PREFIX, for_envoy
-from stillwatch.gateway.http import JSON, Asked, Fields, Later, Reply, Writer, problem, told
+from stillwatch.gateway.http import JSON, Asked, Fields, Later, Reply, Stream, problem, told
 from stillwatch.gateway.limits import Limits
 from stillwatch.gateway.live import Live
 from stillwatch.gateway.metrics import Figures
@@ -144,7 +144,7 @@ class Service:
     def decided(self, request: Request) -> Answer:
         """The decision on a request, counted."""
         answer = self._decider.decide(request)
-        self._figures.add("decisions_total", answer.effect)
+        self._figures.add("decisions_total", answer.effect, answer.scope or "none")
         return answer
 
     def unusable(self, member: str) -> None:
@@ -161,7 +161,7 @@ class Service:
         figures.observe(time.perf_counter() - began, "answer_seconds", name)
         return reply
 
-    async def _in_time(self, name: str, began: float, later: Later, writer: Writer) -> Reply | None:
+    async def _in_time(self, name: str, began: float, later: Later, writer: Stream) -> Reply | None:
         reply = await later(writer)
         self._counted(name, began, reply or Reply(200))
         return reply
@@ -204,7 +204,7 @@ class Service:
             return problem(503, "too many sign-ups at once", ((b"retry-after", b"1"),))
         return partial(self._screened, asked.body)
 
-    async def _screened(self, body: bytes, writer: Writer) -> Reply:
+    async def _screened(self, body: bytes, writer: Stream) -> Reply:
         del writer
         assert self._parts.screening is not None
         self._screening += 1

@@ -192,6 +192,10 @@ class Table:
         rest = orjson.loads(self._text(row))
         return _id(self._ids[row * 16 : row * 16 + 16]), EFFECTS[self._effects[row] % SHADOW], rest
 
+    def scope(self, row: int) -> Scope:
+        """What a row's decision is about."""
+        return SCOPES[self._scopes[self._owners.get(row, row)]]
+
     def id(self, row: int) -> DecisionId:
         """Id of a row's decision."""
         return _id(self.name(row))

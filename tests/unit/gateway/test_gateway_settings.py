@@ -9,13 +9,12 @@ from stillwatch.domain.decision import Scope
 from stillwatch.errors import ConfigError
 from stillwatch.gateway.settings import (
     _SECTIONS,
-    STORE_LINE,
-    TEMPLATE,
     Carriers,
     bare_settings,
     load_settings,
     with_source,
 )
+from stillwatch.gateway.template import STORE_LINE, TEMPLATE
 
 SOURCE = '[source]\nstore = "sqlite:///share.db"\n'
 

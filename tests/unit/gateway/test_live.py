@@ -1,5 +1,7 @@
 """Settings taken up while a gateway runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from stillwatch.domain.decision import Scope
@@ -62,3 +64,15 @@ def test_a_gateway_does_not_start_with_a_broken_token(live):
     live.settings.tokens.decide.chmod(0o644)
     with pytest.raises(ConfigError, match="chmod 600"):
         Live(live.settings, DOORS)
+
+
+def test_what_the_command_line_named_stays_named(live, tmp_path):
+    settings = live.settings
+    named = replace(settings.tokens, decide=tmp_path / "named.token")
+    make_missing(named, DOORS)
+    one = Live(replace(settings, tokens=named), DOORS)
+    settings.path.write_text(SOURCE + "[fail]\nstale_s = 5\n")
+    assert one.reload(lambda _: None)
+    assert one.rules.stale_s == 5
+    assert one.tokens.opens(Door.DECIDE, read_token(named.decide).encode())
+    assert not one.tokens.opens(Door.DECIDE, read_token(settings.tokens.decide).encode())

@@ -1,16 +1,19 @@
 """The stream that a gateway serves, read by the follower's own source."""
 
+import socket
 import threading
 
 import pytest
 
 from stillwatch.errors import PeerError
+from stillwatch.gateway.follower import Follower
 from stillwatch.gateway.knowledge import Behind, Change, Knowledge
+from stillwatch.gateway.limits import Limits
 from stillwatch.gateway.settings import Streaming
 from stillwatch.gateway.source import HttpSource
 from stillwatch.gateway.table import loaded
 from stillwatch.gateway.tokens import Door
-from tests.gateways import gateway
+from tests.gateways import gateway, received
 from tests.unit.gateway.made import id_of, knowing, record
 
 
@@ -108,3 +111,32 @@ def test_http_1_0_reads_to_the_end_of_the_connection(tmp_path):
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"chunked" not in head
     assert len(body.splitlines()) == 3
+
+
+def test_who_follows_is_as_old_as_both_together(tmp_path, source_of):
+    with gateway(tmp_path, knowing(record(1))) as up:
+        up.knowledge.apply([], 1, age_s=500.0)
+        follower = Follower(source_of(up))
+        follower.step()
+        assert 500 <= follower.knowledge.age_s() < 600
+        up.knowledge.apply([], 1)
+        up.knowledge.apply([Change(2, id_of(2), record(2))], 2)
+        follower.step()
+        assert follower.knowledge.age_s() < 100
+        assert follower.knowledge.seq == 2
+
+
+def test_a_reader_who_takes_nothing_is_not_waited_for(tmp_path):
+    records = [record(n, reason="r" * 900 + str(n)) for n in range(20_000)]
+    with gateway(tmp_path, knowing(*records), limits=Limits(reader_seconds=0.2)) as up:
+        with socket.create_connection(("127.0.0.1", up.port), timeout=20) as opened:
+            opened.sendall(
+                b"GET /v1/decisions/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n\r\n"
+                % up.token(Door.STREAM).encode()
+            )
+            while not up.streams.readers:
+                up.decide()
+            while up.streams.readers:
+                up.decide()
+            assert b'{"end"' not in received(opened)
+        assert up.decide()["allowed"]
