@@ -13,6 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench" / "data"
+sys.path.append(str(ROOT))  # what the benchmarks share with the examples
 
 
 def data_folder() -> Path | None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from bench.matching.forum import free_port
-from bench.matching.wire import Wire
+from examples.closed_loop.forum import free_port
+from examples.closed_loop.wire import Wire
 from typer.testing import CliRunner
 
 from stillwatch.cli import app

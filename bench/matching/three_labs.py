@@ -3,7 +3,7 @@
     cd bench && python -m matching.three_labs [--actors 500] [--innocents 100000]
 
 Processes, databases, a hub and three evaluators over HTTP, all by the program's own commands
-(``forum.py``). A customer counts as recognised from the step ``--least`` on, as falsely matched
+(``examples/closed_loop/forum.py``). A customer counts as recognised from the step ``--least`` on, as falsely matched
 with any lead at all.
 """
 
@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from common import DATA, emit
+from examples.closed_loop.forum import EPOCH, LABS, Forum, fresh
+from examples.closed_loop.identities import Person, write
 from stillwatch.domain.identifier import oprf_input
 from stillwatch.sharing.identifiers.fields import Layout
 from stillwatch.sharing.identifiers.interface import Tally
 from stillwatch.sharing.identifiers.table import record_identifiers
 
-from .forum import EPOCH, LABS, Forum, fresh
 from .leaks import Needles
-from .people import Lab, Person, World, compose, write
+from .people import Lab, World, compose
 
 REGION = "US"
 _SCANNED = 3000

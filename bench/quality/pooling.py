@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from stillwatch.domain.share import wilson
 from stillwatch.evaluation import Judged
-from stillwatch.evaluation.metrics import operating_point, wilson
+from stillwatch.evaluation.metrics import operating_point
 from stillwatch.evaluation.report import ENOUGH, LIMITS
 
 Bools = npt.NDArray[np.bool_]

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench.matching.forum import EPOCH, LABS, Forum
 from bench.matching.leaks import Needles
-from bench.matching.people import World, compose, write
+from bench.matching.people import World, compose
+from examples.closed_loop.forum import EPOCH, LABS, Forum
+from examples.closed_loop.identities import write
 
 from stillwatch.domain.identifier import oprf_input
 from stillwatch.sharing.identifiers.fields import Layout

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 _ON_DEMAND = (
     "detect", "profile", "explain", "logs", "simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns", "identifiers",
-    "evaluator", "screen", "gateway", "decisions",
+    "evaluator", "screen", "decisions", "gateway", "watch",
 )  # fmt: skip
 
 

@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from stillwatch.domain.share import Share
 from stillwatch.errors import InputError
 from stillwatch.evaluation import Evaluation, Restricted
 from stillwatch.evaluation import evaluate as run
-from stillwatch.evaluation.metrics import Share
 
 
 def evaluate(

@@ -103,6 +103,9 @@ ACCOUNTS: tuple[Column, ...] = (
         "string",
         "self_serve, education, research_programme, startup_programme, enterprise or reseller",
     ),
+    Column(
+        "spend_tier", "string", "what it spends, in the provider's own words, e.g. free or high"
+    ),
     Column("verified", "bool", "identity was verified"),
     Column("authorized_use", "string", "agreed exception, e.g. synthetic_data; null for none"),
     Column("status", "string", "active or banned"),

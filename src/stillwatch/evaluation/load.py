@@ -81,6 +81,13 @@ def load(result: Path, labels: Path) -> Judged:
     )
 
 
+def read_labels(path: Path) -> pa.Table:
+    """The labels file alone: ``account_id``, ``label``, ``kind``. Raises ``InputError``."""
+    truth = _table(path, _LABELS[:2], optional=("kind",))
+    _check_labels(truth, path)
+    return truth
+
+
 def _judged(
     joined: pa.Table,
     missing: int,

@@ -16,20 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import kolmogorov
 
+from stillwatch.domain.share import Share, wilson
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A proportion with its 95 % Wilson interval."""
-
-    hits: int
-    total: int
-    value: float
-    """hits / total; nan when total is 0."""
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +42,6 @@ class BCubed:
     recall: float
     f: float
     """Harmonic mean."""
-
-
-def wilson(hits: int, total: int, z: float = 1.959964) -> Share:
-    """Score interval of a proportion (Wilson 1927); defined for 0 and for all hits."""
-    if total == 0:
-        return Share(0, 0, float("nan"), float("nan"), float("nan"))
-    p, square = hits / total, z * z
-    centre = (p + square / (2 * total)) / (1 + square / total)
-    half = z * np.sqrt(p * (1 - p) / total + square / (4 * total * total)) / (1 + square / total)
-    low = 0.0 if hits == 0 else max(0.0, float(centre - half))
-    high = 1.0 if hits == total else min(1.0, float(centre + half))
-    return Share(hits, total, p, low, high)
 
 
 def roc_auc(scores: Floats, positive: Bools) -> float:

@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from stillwatch.domain.share import Share, wilson
 from stillwatch.errors import ConfigError, EmptyInput
 from stillwatch.evaluation.load import Judged, load
 from stillwatch.evaluation.metrics import (
     BCubed,
     OperatingPoint,
-    Share,
     bcubed,
     ks_uniform,
     operating_point,
     roc_auc,
-    wilson,
 )
 
 LIMITS = (1e-2, 1e-3, 0.0)

@@ -13,10 +13,10 @@ Rules
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from stillwatch.domain.decision import Effect, Rate, Scope
 from stillwatch.errors import ConfigError
@@ -24,10 +24,12 @@ from stillwatch.gateway.breaker import MASK, Bounds, Breaker
 from stillwatch.gateway.knowledge import Knowledge
 from stillwatch.gateway.table import PASS, REQUEST_SCOPES, Request, Table, Verdict
 
-_MOST_FACTS: Final = 4096
-_MOST_HITS: Final = 2048
+_PLACES: Final = 4096
+"""Decisions whose facts are at hand, and whose hits are counted; a power of two."""
+_SPREAD: Final = 2_654_435_761
+"""Rows that are hit often may lie in step (Knuth, vol. 3, 6.4)."""
 _TICK_S: Final = 1.0
-_REFUSING: Final = frozenset({Effect.BLOCK, Effect.CHALLENGE, Effect.THROTTLE})
+_THROTTLE: Final = Effect.THROTTLE
 _FAR: Final = float("inf")
 
 
@@ -53,6 +55,8 @@ class Answer(NamedTuple):
     """Key of planted marks that a degraded answer is to carry."""
     held_back: bool = False
     """The decision would have refused; the breaker did not let it."""
+    scope: str | None = None
+    """What the decision is about; None where nothing stands."""
 
 
 class Taken(NamedTuple):
@@ -112,20 +116,52 @@ class Counts:
     failed_closed: Counter[str] = field(default_factory=Counter)
     """By scope: unknown, refused."""
     held_back: int = 0
-    hits: Counter[str] = field(default_factory=Counter)
-    """By decision, shadow ones too; those hit least are forgotten first."""
+    hits: dict[str, int] = field(default_factory=dict)
+    """By decision, shadow ones too, those hit most first; see ``_Hits``."""
+
+
+class _Hits:
+    """How often decisions were hit, in bounded memory and time.
+
+    Each decision has one of 4,096 places by its id. One that finds its place taken lowers the
+    other's number and takes the place at 0 (the majority vote of Boyer and Moore, place by place):
+    those hit most stay, and a number says "at least".
+    """
+
+    def __init__(self) -> None:
+        self._ids: list[str] = [""] * _PLACES
+        self._numbers = [0] * _PLACES
+
+    def add(self, id_: str) -> None:
+        """One more."""
+        place = hash(id_) & (_PLACES - 1)
+        if self._ids[place] == id_:
+            self._numbers[place] += 1
+        elif self._numbers[place] <= 1:
+            self._ids[place], self._numbers[place] = id_, 1
+        else:
+            self._numbers[place] -= 1
+
+    def most(self) -> dict[str, int]:
+        """Those hit most first."""
+        both = [one for one in zip(self._ids, self._numbers, strict=True) if one[1]]
+        return dict(sorted(both, key=lambda one: -one[1]))
 
 
 class _Facts(NamedTuple):
-    """What an answer says of a decision."""
+    """What is said of a decision."""
 
-    name: bytes
     id: str
-    reason: str
+    effect: Effect
+    answer: Answer
+    """Where it alone stands and nothing is in doubt; made anew when the knowledge is older."""
     rate: Rate | None
-    cohort: str | None
     fresh_until: float
     """Seconds since 1970; the decision is the breaker's business until then."""
+
+
+_Cache = list[tuple[int, _Facts] | None]
+_made = tuple.__new__
 
 
 class Decider:
@@ -146,7 +182,9 @@ class Decider:
         self._steady = knowledge.clock.steady
         self._lock = Lock()
         self._counts = Counts()
-        self._known: tuple[Table, dict[int, _Facts]] = (knowledge.table, {})
+        self._hits = _Hits()
+        self._effects = {effect.value: 0 for effect in Effect}
+        self._known: tuple[Table, _Cache] = (knowledge.table, _empty())
         self._doubt = ""
         self._tick_at = 0.0
         self._age: float | None = None
@@ -165,15 +203,29 @@ class Decider:
             self._tick(steady)
         table, now = self.knowledge.table, self._clock.base + steady
         verdict = table.verdict(request, now)
-        if verdict is not PASS or self._doubt:
+        if self._doubt or verdict[3] or verdict[4] or verdict[0] is _THROTTLE:
             return self._weighed(request, table, verdict, now)
-        breaker = self.breaker
+        # from here on what is usual: nothing stands, or one decision that has its answer
         who = hash(request[0] or request[1] or request[6])
+        breaker = self.breaker
+        if verdict is PASS:
+            with self._lock:
+                self._counts.plain += 1
+                breaker.total += 1
+                breaker.passed[who & MASK] += 1
+            return self._pass
+        id_, _, answer, _, fresh_until = self._facts(table, verdict[1])
         with self._lock:
-            self._counts.plain += 1
             breaker.total += 1
-            breaker.passed[who & MASK] += 1
-        return self._pass
+            if answer[0]:
+                breaker.passed[who & MASK] += 1
+            elif now < fresh_until and breaker.refuse(who & MASK, steady):
+                self._counts.held_back += 1
+                answer = _held_back(answer)
+            self._counts.decided += 1
+            self._effects[answer[2]] += 1
+            self._hits.add(id_)
+        return answer
 
     def release(self, lease: str) -> bool:
         """A request under a bound on concurrency is over; whether its lease still stood."""
@@ -187,13 +239,13 @@ class Decider:
             return Counts(
                 kept.plain + kept.decided,
                 kept.plain,
-                kept.effects.copy(),
+                Counter({name: n for name, n in self._effects.items() if n}),
                 kept.throttled,
                 kept.shadow.copy(),
                 kept.failed_open.copy(),
                 kept.failed_closed.copy(),
                 kept.held_back,
-                kept.hits.copy(),
+                self._hits.most(),
             )
 
     def accept(self, for_s: float) -> None:
@@ -218,96 +270,91 @@ class Decider:
         self._age = None if age is None else float(int(age))
         self._pass = _passing(self._age)
         if self._known[0] is not self.knowledge.table:
-            self._known = self.knowledge.table, {}  # let go of the old one
+            self._known = self.knowledge.table, _empty()  # let go of the old one
         with self._lock:
             self.breaker.tick(steady)
 
     def _weighed(self, request: Request, table: Table, verdict: Verdict, now: float) -> Answer:
         """The answer where something stands or is unknown."""
-        shadow = [(self._facts(table, row).id, table.effect(row)) for row in verdict.shadow]
-        stands = verdict.row >= 0
-        facts = self._facts(table, verdict.row) if stands else None
-        answer = self._pass
-        if facts is not None:
-            answer = self._answered(verdict, facts, table)
-        closed = opened = None
-        if answer.allowed and not (stands and verdict.effect is Effect.ALLOW):
-            unknown = self._unknown(request, verdict)
-            closed = next((scope for scope in unknown if scope in self.rules.closed), None)
-            opened = None if closed else unknown
+        effect, row, _, said, unread = verdict
+        facts = self._facts(table, row) if row >= 0 else None
+        if facts is None:
+            answer = self._pass
+        elif effect is Effect.THROTTLE:
+            answer = self._throttled(verdict, table)
+        else:
+            answer = facts.answer
+        closed: Scope | None = None
+        opened: tuple[Scope, ...] = ()
+        if (unread or self._doubt) and answer.allowed and not (facts and effect is Effect.ALLOW):
+            closed, opened = self._unknown(request)
             if closed:
                 self._give_back(answer.lease)
                 answer = self._shut(closed)
-        if facts is not None and not closed and verdict.effect in _REFUSING:
-            answer = self._guarded(request, answer, facts, now)
+        shadow = [self._facts(table, one) for one in said] if said else ()
         if shadow:
-            answer = answer._replace(shadow=tuple(id_ for id_, _ in shadow))
-        self._count(request, answer, shadow, closed, opened or ())
+            answer = answer._replace(shadow=tuple(one.id for one in shadow))
+        fresh = facts is not None and now < facts.fresh_until and not closed
+        slot = hash(request[0] or request[1] or request[6]) & MASK
+        with self._lock:
+            self._counts.decided += 1
+            self.breaker.total += 1
+            if answer.allowed:
+                self.breaker.passed[slot] += 1
+            elif fresh and self.breaker.refuse(slot, now - self._clock.base):
+                self._counts.held_back += 1
+                answer = _held_back(answer)
+            if facts is not None and not closed:
+                self._hits.add(facts.id)
+                self._effects[answer.effect] += 1
+            if answer.status != 200 or shadow or opened:
+                self._aside(answer, shadow, closed, opened)
         return answer
 
-    def _answered(self, verdict: Verdict, facts: _Facts, table: Table) -> Answer:
-        """What a decision that stands makes of a request."""
-        effect = verdict.effect
-        if effect is Effect.THROTTLE:
-            return self._throttled(verdict, table)
-        refused = effect is Effect.BLOCK or effect is Effect.CHALLENGE
-        cohort = facts.cohort if effect is Effect.DEGRADE else None
-        return Answer(
-            not refused,
-            403 if refused else 200,
-            effect.value,
-            facts.id,
-            facts.reason,
-            None,
-            (),
-            self._age,
-            None,
-            cohort,
-        )
+    def _aside(
+        self,
+        answer: Answer,
+        shadow: Sequence[_Facts],
+        closed: Scope | None,
+        opened: Sequence[Scope],
+    ) -> None:
+        """Count what is rarer; the lock is held."""
+        counts = self._counts
+        counts.throttled += answer.status == 429
+        for facts in shadow:
+            counts.shadow[facts.effect.value] += 1
+            self._hits.add(facts.id)
+        for scope in opened:
+            counts.failed_open[scope.value] += 1
+        if closed:
+            counts.failed_closed[closed.value] += 1
 
     def _throttled(self, verdict: Verdict, table: Table) -> Answer:
         """All throttles that stand bind; the tightest is asked first."""
-        facts = [self._facts(table, row) for row in (verdict.row, *verdict.more)]
-        facts.sort(key=_tightness)
+        rows = [verdict.row, *verdict.more]
+        rows.sort(key=lambda row: _tightness(self._facts(table, row)))
         leases: list[str] = []
-        name = Effect.THROTTLE.value
-        for one in facts:
-            assert one.rate is not None  # checked where it came in
-            taken = self.throttles.take(one.name, one.rate)
+        for row in rows:
+            facts = self._facts(table, row)
+            assert facts.rate is not None  # checked where it came in
+            taken = self.throttles.take(table.name(row), facts.rate)
             if not taken.ok:
-                self._give_back("+".join(leases) or None)
-                wait, age = taken.retry_after_s, self._age
-                return Answer(False, 429, name, one.id, one.reason, wait, (), age, None, None)
+                self._give_back("+".join(leases))
+                wait = taken.retry_after_s
+                return facts.answer._replace(allowed=False, status=429, retry_after_s=wait)
             if taken.lease:
                 leases.append(taken.lease)
-        lease = "+".join(leases) or None
-        first = facts[0]
-        return Answer(True, 200, name, first.id, first.reason, None, (), self._age, lease, None)
+        first = self._facts(table, rows[0]).answer
+        return first._replace(lease="+".join(leases) or None)
 
-    def _guarded(self, request: Request, answer: Answer, facts: _Facts, now: float) -> Answer:
-        """Held back where the breaker says so."""
-        if answer.allowed or now >= facts.fresh_until:
-            return answer
-        who = hash(request[0] or request[1] or request[6])
-        with self._lock:
-            held = self.breaker.refuse(who, now - self._clock.base)
-            self._counts.held_back += held
-        if not held:
-            return answer
-        return answer._replace(
-            allowed=True,
-            status=200,
-            effect=Effect.OBSERVE.value,
-            retry_after_s=None,
-            held_back=True,
-        )
-
-    def _unknown(self, request: Request, verdict: Verdict) -> list[Scope]:
-        """By which scopes a request cannot be judged."""
+    def _unknown(self, request: Request) -> tuple[Scope | None, tuple[Scope, ...]]:
+        """The first closed scope by which a request cannot be judged; else those it passes by."""
+        unknown: tuple[Scope, ...] = (Scope.RANGE,)
         if self._doubt:
             fields = zip(REQUEST_SCOPES, request, strict=True)
-            return [scope for scope, value in fields if value is not None]
-        return [Scope.RANGE] if verdict.unread else []
+            unknown = tuple(scope for scope, value in fields if value is not None)
+        closed = next((scope for scope in unknown if scope in self.rules.closed), None)
+        return closed, () if closed else unknown
 
     def _shut(self, scope: Scope) -> Answer:
         why = self._doubt or "the address cannot be read"
@@ -318,62 +365,55 @@ class Decider:
         if lease:
             self.release(lease)
 
-    def _count(
-        self,
-        request: Request,
-        answer: Answer,
-        shadow: list[tuple[str, Effect]],
-        closed: Scope | None,
-        opened: list[Scope] | tuple[()],
-    ) -> None:
-        counts = self._counts
-        with self._lock:
-            counts.decided += 1
-            self.breaker.total += 1
-            if answer.allowed and not answer.held_back:
-                who = hash(request[0] or request[1] or request[6])
-                self.breaker.passed[who & MASK] += 1
-            if answer.decision is not None:
-                counts.effects[answer.effect] += 1
-                counts.throttled += answer.status == 429
-                counts.hits[answer.decision] += 1
-            for id_, effect in shadow:
-                counts.shadow[effect.value] += 1
-                counts.hits[id_] += 1
-            for scope in opened:
-                counts.failed_open[scope.value] += 1
-            if closed:
-                counts.failed_closed[closed.value] += 1
-            if len(counts.hits) > _MOST_HITS:
-                counts.hits = Counter(dict(counts.hits.most_common(_MOST_HITS // 2)))
-
     def _facts(self, table: Table, row: int) -> _Facts:
         """What is said of a decision; a row stands for the same one for ever."""
         of, known = self._known
-        if of is not table or len(known) > _MOST_FACTS:
-            known = {}
+        if of is not table:
+            known = _empty()
             self._known = table, known
-        facts = known.get(row)
-        if facts is None:
-            facts = known[row] = _read(table, row, self.breaker.bounds.fresh_s)
+        place = (row * _SPREAD >> 16) & (_PLACES - 1)
+        found = known[place]
+        if found is not None and found[0] == row and found[1].answer[7] == self._age:
+            return found[1]
+        facts = self._read(table, row)
+        known[place] = row, facts
         return facts
+
+    def _read(self, table: Table, row: int) -> _Facts:
+        id_, effect, rest = table.said(row)
+        refused = effect is Effect.BLOCK or effect is Effect.CHALLENGE
+        status, rate, cohort = (403 if refused else 200), None, None
+        if effect is Effect.THROTTLE:
+            rate = Rate(**rest["rate"])
+        elif effect is Effect.DEGRADE:
+            cohort = rest.get("cohort")
+        reason, age = rest["reason"], self._age
+        answer = _made(
+            Answer,
+            (
+                not refused, status, effect._value_, id_, reason, None, (), age, None, cohort,
+                False, table.scope(row)._value_,
+            ),
+        )  # fmt: skip
+        fresh = 0.0
+        if rest["origin"].startswith("policy:"):
+            fresh = rest["made"] + self.breaker.bounds.fresh_s
+        return _made(_Facts, (id_, effect, answer, rate, fresh))
+
+
+def _empty() -> _Cache:
+    return [None] * _PLACES
 
 
 def _passing(age: float | None) -> Answer:
     return Answer(True, 200, Effect.ALLOW.value, None, "", None, (), age, None, None)
 
 
-def _read(table: Table, row: int, fresh_s: float) -> _Facts:
-    rest: dict[str, Any] = table.rest(row)
-    rate = rest.get("rate")
-    by_policy = rest["origin"].startswith("policy:")
-    return _Facts(
-        table.name(row),
-        table.id(row),
-        rest["reason"],
-        Rate(**rate) if rate else None,
-        rest.get("cohort"),
-        rest["made"] + fresh_s if by_policy else 0.0,
+def _held_back(answer: Answer) -> Answer:
+    """The same, said and not done."""
+    observe = Effect.OBSERVE.value
+    return answer._replace(
+        allowed=True, status=200, effect=observe, retry_after_s=None, held_back=True
     )
 
 

@@ -88,6 +88,8 @@ class Verdict(NamedTuple):
     """The address given is none."""
 
 
+_made = tuple.__new__
+"""Without the detour that a named tuple's own constructor takes."""
 PASS: Final = Verdict(Effect.ALLOW)
 UNREAD: Final = Verdict(Effect.ALLOW, unread=True)
 
@@ -135,12 +137,22 @@ class Table:
 
     def verdict(self, request: Request, now: float) -> Verdict:
         """What stands on a request at an instant (seconds since 1970)."""
-        rows = [
-            row
-            for get, value in zip(self._gets, request, strict=False)
-            if value is not None and (row := get(value)) is not None
-        ]
-        address = request[6]
+        # unrolled: a loop over the fields costs half as much again
+        account, key, organisation, ja4, campaign, sign_up, address = request
+        of_account, of_key, of_organisation, of_ja4, of_campaign, of_sign_up = self._gets
+        rows = []
+        if account is not None and (row := of_account(account)) is not None:
+            rows.append(row)
+        if key is not None and (row := of_key(key)) is not None:
+            rows.append(row)
+        if organisation is not None and (row := of_organisation(organisation)) is not None:
+            rows.append(row)
+        if ja4 is not None and (row := of_ja4(ja4)) is not None:
+            rows.append(row)
+        if campaign is not None and (row := of_campaign(campaign)) is not None:
+            rows.append(row)
+        if sign_up is not None and (row := of_sign_up(sign_up)) is not None:
+            rows.append(row)
         if address is not None:
             found = number(address)
             if found is None:
@@ -168,21 +180,27 @@ class Table:
             said["shadow"] = True
         return said
 
+    def said(self, row: int) -> tuple[DecisionId, Effect, dict[str, Any]]:
+        """What an answer needs of a decision: id, effect (shadow or not), and ``rest``."""
+        if self._owners:
+            row = self._owners.get(row, row)
+        at = self._rests[row]
+        blob, start = self._blobs[at >> 32], at & 0xFFFFFFFF
+        rest = orjson.loads(blob[start : blob.index(b"\n", start)])
+        return _id(self._ids[row * 16 : row * 16 + 16]), EFFECTS[self._effects[row] % SHADOW], rest
+
+    def scope(self, row: int) -> Scope:
+        """What a row's decision is about."""
+        return SCOPES[self._scopes[self._owners.get(row, row)]]
+
     def id(self, row: int) -> DecisionId:
         """Id of a row's decision."""
-        text = self.name(row).hex()
-        return DecisionId(
-            f"decision--{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-        )
+        return _id(self.name(row))
 
     def name(self, row: int) -> bytes:
         """The same as 16 bytes."""
         row = self._owners.get(row, row)
         return bytes(self._ids[row * 16 : row * 16 + 16])
-
-    def effect(self, row: int) -> Effect:
-        """What a row's decision would do, shadow or not."""
-        return EFFECTS[self._effects[row] % SHADOW]
 
     def rest(self, row: int) -> dict[str, Any]:
         """What a row's decision says besides its columns: reason, evidence, origin, made, rate ..."""
@@ -327,7 +345,7 @@ class Table:
                 row = following[row]
         if allowed != _NONE:
             return Verdict(Effect.ALLOW, allowed, (), shadow, unread)
-        return Verdict(EFFECTS[strongest], best, more, shadow, unread)
+        return _made(Verdict, (EFFECTS[strongest], best, more, shadow, unread))
 
     def _joined(self, rows: tuple[int, ...], row: int) -> tuple[int, ...]:
         """With one more, each decision once."""
@@ -514,6 +532,11 @@ def loaded(blocks: Iterable[Block]) -> Table:
             raise InputError(f"more than {LIMITS.total:,} decisions")
         table.add(block)
     return table
+
+
+def _id(name: bytes | bytearray) -> DecisionId:
+    text = name.hex()
+    return f"decision--{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"  # type: ignore[return-value]  # a call less
 
 
 def _name(id_: str) -> bytes:

@@ -1,15 +1,16 @@
 """What was decided here falls with the claims it rests on.
 
 Rules
-    * A claim that was taken back, replaced by what may not travel, signed after its key was lost, or
-      refuted by more members than confirm it, counts no more: it is struck from all decisions.
-    * One that is frozen by an appeal at the hub may come back: what rests on frozen claims alone
-      observes until it does.
+    * A claim that was taken back, or signed after its key was lost, never counts again: it is struck
+      from all decisions.
+    * One that may count again is only frozen: an appeal is open at the hub, its publisher replaced it
+      by what may not travel, or more members refute than confirm it (one of them could be lying, and
+      voices change). What rests on such claims alone observes until they count.
     * Only what was signed and verified undoes anything, and a claim that still counts at one hub counts.
     * A claim whose time is over undoes nothing: decisions end by themselves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,7 +21,8 @@ from stillwatch.domain.decision import DecisionId
 from stillwatch.sharing.board import Entry, board
 from stillwatch.store import decisions
 
-_GONE: Final = frozenset({"revoked", "replaced", "compromised"})
+_GONE: Final = frozenset({"revoked", "compromised"})
+_FROZEN: Final = frozenset({"frozen", "replaced"})
 BY: Final = "share pull"
 
 
@@ -69,22 +71,18 @@ def settle(connection: Connection, now: datetime) -> Settled:
     return Settled(tuple(undone), tuple(suspended), tuple(restored))
 
 
-def _gone(entries: Iterable[Entry]) -> str:
-    """Why a claim counts no more, or nothing."""
-    why = ""
-    for one in entries:
-        refuted = one.state == "disputed" and one.refuted > one.confirmed
-        if one.state not in _GONE and not refuted:
-            if one.weight.value > 0:
-                return ""
-            continue
-        why = why or (f"refuted by {one.refuted} members" if refuted else f"it is {one.state}")
-    return why
+def _gone(entries: Sequence[Entry]) -> str:
+    """Why a claim never counts again, or nothing."""
+    if any(one.weight.value > 0 for one in entries):
+        return ""
+    return next((f"it is {one.state}" for one in entries if one.state in _GONE), "")
 
 
-def _frozen(entries: Iterable[Entry]) -> bool:
-    every = list(entries)
-    return not any(e.weight.value > 0 for e in every) and any(e.state == "frozen" for e in every)
+def _frozen(entries: Sequence[Entry]) -> bool:
+    """Whether a claim counts nothing now and may count again."""
+    refuted = [one.state == "disputed" and one.refuted > one.confirmed for one in entries]
+    counts = any(one.weight.value > 0 and not no for one, no in zip(entries, refuted, strict=True))
+    return not counts and (any(refuted) or any(one.state in _FROZEN for one in entries))
 
 
 def _undo(connection: Connection, claim: str, why: str, now: datetime) -> Undone:

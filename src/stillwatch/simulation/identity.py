@@ -181,6 +181,11 @@ def handles(keys: Keys) -> pa.StringArray:
     )
 
 
+_TIERS = pa.array(["free", "low", "medium", "high"])
+_SPENT = (3.0, 30.0, 300.0)
+"""Requests a day from which an account is of the next tier."""
+
+
 def signup_columns(rows: Rows) -> dict[str, pa.Array]:
     """Contact and sign-up columns of the accounts table, without the times."""
     keys = rows["key"]
@@ -207,6 +212,7 @@ def signup_columns(rows: Rows) -> dict[str, pa.Array]:
         "device_fingerprint": _gap(hexadecimal(rows["device"], "dev_", 4), own, 9, 0.2),
         "country": pa.array(COUNTRIES).take(pa.array(rows["country"].astype(np.int64))),
         "access_path": pa.array(PATHS).take(pa.array(rows["path"].astype(np.int64))),
+        "spend_tier": _gap(_TIERS.take(pa.array(np.digitize(rows["rate"], _SPENT))), own, 11, 0.05),
         "verified": pa.array(rows["verified"], mask=unit(mix(own, 10)) < 0.05),
         "authorized_use": pa.array(
             np.array(AUTHORIZED, dtype=object)[rows["authorized"]],

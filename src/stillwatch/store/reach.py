@@ -29,6 +29,8 @@ class Reach:
     touched: int = 0
     traffic: float = 0.0
     accounts: float = 0.0
+    hold: str = ""
+    """Of one in shadow: why a person has to let it into force."""
 
 
 def keep(connection: Connection, reaches: Iterable[Reach], now: datetime) -> None:
@@ -58,6 +60,13 @@ def of(connection: Connection, ids: Iterable[str]) -> dict[str, Reach]:
         its = table.c.decision.in_(part) & (table.c.live == 0)
         for row in connection.execute(select(table).where(its).order_by(table.c.seq)):
             found[row.decision] = Reach(
-                row.origin, row.decision, False, row.blocked, row.touched, row.traffic, row.accounts
+                row.origin,
+                row.decision,
+                False,
+                row.blocked,
+                row.touched,
+                row.traffic,
+                row.accounts,
+                row.hold,
             )
     return found

@@ -250,6 +250,7 @@ decision_reach = Table(
     Column("touched", Integer, nullable=False),  # accounts
     Column("traffic", Float, nullable=False),  # share of all requests, 0-1
     Column("accounts", Float, nullable=False),  # share of all accounts, 0-1
+    Column("hold", Text, nullable=False),  # in shadow: why a person has to let it into force
     Index("reach_of", "origin", "at"),
 )
 

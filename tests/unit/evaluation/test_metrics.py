@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.evaluation.metrics import bcubed, ks_uniform, operating_point, roc_auc, wilson
+from stillwatch.domain.share import wilson
+from stillwatch.evaluation.metrics import bcubed, ks_uniform, operating_point, roc_auc
 
 
 def _arrays(pairs: list[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:

@@ -47,10 +47,7 @@ def settled(store: Store, **standing: Any) -> Settled:
         return settle(connection, NOW)
 
 
-@pytest.mark.parametrize(
-    "standing",
-    [{"state": "revoked"}, {"state": "compromised"}, {"state": "disputed", "refute": 2}],
-)
+@pytest.mark.parametrize("standing", [{"state": "revoked"}, {"state": "compromised"}])
 def test_a_claim_that_counts_no_more_is_struck(store: Store, standing: dict[str, Any]) -> None:
     (one,) = settled(store, **standing).undone
     assert (one.claim, set(one.fell), one.stay) == (ID, {ALONE.id, PERSON.id}, 1)
@@ -77,8 +74,18 @@ def test_what_still_counts_or_ran_out_undoes_nothing(
         assert set(in_force(connection)) == {ALONE.id, WITH.id, PERSON.id}
 
 
-def test_what_rests_on_a_frozen_claim_alone_observes_until_it_is_not(store: Store) -> None:
-    done = settled(store, state="frozen")
+@pytest.mark.parametrize(
+    "standing",
+    [
+        {"state": "frozen"},
+        {"state": "disputed", "refute": 1},
+        {"state": "disputed", "refute": 2, "confirm": 1},
+    ],
+)
+def test_what_rests_on_a_frozen_or_refuted_claim_alone_observes_until_it_counts(
+    store: Store, standing: dict[str, Any]
+) -> None:
+    done = settled(store, **standing)
     assert (done.undone, set(done.suspended)) == ((), {ALONE.id, PERSON.id})
     assert settled(store) == Settled()
     with store.begin() as connection:

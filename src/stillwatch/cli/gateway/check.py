@@ -1,17 +1,18 @@
 """``stillwatch gateway check``: whether a gateway would start, and what it would know."""
 
-
 import typer
 
 from stillwatch.cli.gateway.common import (
     Config,
     From,
     FromToken,
+    Json,
     StoreUrl,
     TokenFile,
+    say,
     settings_of,
+    tell,
 )
-from stillwatch.cli.share.common import Json, say, tell
 
 _UNREACHED = 6
 

@@ -77,9 +77,9 @@ def _tell_decided(settled: Settled) -> None:
         for id_ in one.fell[:20]:
             say(f"  no longer in force: {id_}")
     for id_ in settled.suspended:
-        say(f"observes until the appeal at the hub is closed: {id_}")
+        say(f"observes, what it rests on does not count now: {id_}")
     for id_ in settled.restored:
-        say(f"in force again, its ground is not frozen any more: {id_}")
+        say(f"in force again, what it rests on counts: {id_}")
 
 
 def _withdrawn(done: Pulled) -> list[str]:

@@ -1,6 +1,7 @@
 """Arming: what a policy decided in shadow becomes real, once people have looked at it.
 
-Rules: the same blast radius as everything else; what an allow, a clearance or a person's decision has
+Rules: the same blast radius as everything else; what the policy leaves to a person is
+held for one; what an allow, a clearance or a person's decision has
 covered since is left out, and what rests on evidence that was undone since.
 """
 
@@ -79,7 +80,7 @@ class _Arming:
         extent = self.reaches.get(real.id, unknown)
         part = len(real.members) / len(before.members) if before.members else 1.0
         counted = max(1, len(real.members)), extent.traffic * part, extent.accounts * part
-        if why := self.blast.admit(real.effect, *counted):
+        if why := extent.hold or self.blast.admit(real.effect, *counted):
             self.plan.hold.append((real, why))
         else:
             self.plan.put.append(real)

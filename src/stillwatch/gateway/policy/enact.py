@@ -135,7 +135,7 @@ def write(
     reach.keep(
         connection,
         (
-            _reach(policy.origin, every[id_], id_ in live, *extent)
+            _reach(policy.origin, every[id_], id_ in live, *extent, found.asks.get(id_, ""))
             for id_, extent in found.reaches.items()
         ),
         now,
@@ -143,7 +143,13 @@ def write(
 
 
 def _reach(
-    origin: str, decision: Decision, live: bool, accounts: int, traffic: float, share: float
+    origin: str,
+    decision: Decision,
+    live: bool,
+    accounts: int,
+    traffic: float,
+    share: float,
+    hold: str,
 ) -> Reach:
     blocked = accounts if decision.effect is Effect.BLOCK else 0
-    return Reach(origin, decision.id, live, blocked, accounts, traffic, share)
+    return Reach(origin, decision.id, live, blocked, accounts, traffic, share, hold)

@@ -76,6 +76,8 @@ class Plan:
     """For a person, with the reason."""
     reaches: dict[str, tuple[int, float, float]] = field(default_factory=dict)
     """What decisions newly touch, by id: accounts, shares of traffic and of accounts."""
+    asks: dict[str, str] = field(default_factory=dict)
+    """Decisions in shadow, by id, that a person has to let into force, and why."""
     outcomes: list[Outcome] = field(default_factory=list)
 
 
@@ -150,10 +152,12 @@ class _Group:
             self._hold(members, why)
         if not left:
             return
-        if ruling.hold and not self.shadow:
-            self._hold(left, ruling.hold)
-        else:
+        if not ruling.hold:
             self._put(left)
+            return
+        # what a person let into force stands to its end; then the person is asked again
+        self._tell("standing", [one for one in left if self._touched(one)], "stands already")
+        self._hold([one for one in left if not self._touched(one)], ruling.hold)
 
     def _looked_at(self) -> Iterator[tuple[Member, list[Subject]]]:
         if self.whole.subject.scope is not Scope.CAMPAIGN:
@@ -173,18 +177,21 @@ class _Group:
         own = [one for one in self.standing.own.get(subjects[0], ()) if self._counts(one)]
         if any(one.state == "held" for one in own):
             return "waiting", "held already"
-        if cleared := self.standing.cleared_by(subjects):
+        person = self.standing.persons.get(subjects[0])
+        cleared = self.standing.cleared_by(subjects)
+        asked = SEVERITY[self.effect]
+        if (cleared or person) and any(SEVERITY[one.effect] >= asked for one in own):
+            return "standing", "stands already"  # a person let it into force since
+        if cleared:
             seen = self.whole.last_seen
             if cleared.final or seen is None or seen <= cleared.at:
                 return "spared", cleared.words
             return "hold", f"{cleared.words}, and seen again since: look again"
-        person = self.standing.persons.get(subjects[0])
         if person is not None:
             said = f"{person.decision.origin} decided {person.effect} until {person.decision.until:%Y-%m-%d}"
             if SEVERITY[person.effect] >= SEVERITY[self.effect]:
                 return "settled", said
             return "hold", f"{said}, which is weaker: look again"
-        asked = SEVERITY[self.effect]
         if any(SEVERITY[one.effect] > asked for one in own):
             return "standing", "a stronger decision of this policy stands"
         if self.shadow and any(
@@ -259,10 +266,16 @@ class _Group:
         )
 
     def _hold(self, members: list[Member], why: str) -> None:
-        decision = self._made(members, self._part("held", members))
-        if not self.shadow:
-            self.found.hold.append((decision, why))
-            self._reach(decision, members)
+        if not members:
+            return
+        decision = self._made(members, self._part("shadow" if self.shadow else "held", members))
+        self._reach(decision, members)
+        if self.shadow:
+            self.found.put.append(decision)
+            self.found.asks[decision.id] = why
+            self._tell("made", members, self._would(why), decision)
+            return
+        self.found.hold.append((decision, why))
         self._tell("held", members, why, decision)
 
     def _made(self, members: list[Member], id_: DecisionId) -> Decision:

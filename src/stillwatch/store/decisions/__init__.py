@@ -23,6 +23,7 @@ Rules
 
 from stillwatch.store.decisions.acts import Act, acts
 from stillwatch.store.decisions.ending import lift, refuse, release, sweep
+from stillwatch.store.decisions.forgetting import forget
 from stillwatch.store.decisions.making import add
 from stillwatch.store.decisions.reading import (
     Recent,
@@ -48,6 +49,6 @@ from stillwatch.store.decisions.undo import foreign_evidence, undo, undone
 
 __all__ = [
     "Act", "Behind", "Change", "Columns", "Kept", "Recent", "State", "Suspended", "acts", "add", "by_prefix",
-    "changes", "find", "foreign_evidence", "freeze", "lift", "listed", "made_since", "newest", "on", "refuse", "release", "renumber",
+    "changes", "find", "foreign_evidence", "forget", "freeze", "lift", "listed", "made_since", "newest", "on", "refuse", "release", "renumber",
     "restore", "standing", "suspend", "sweep", "touching", "undo", "undone",
 ]  # fmt: skip

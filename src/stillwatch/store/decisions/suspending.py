@@ -63,10 +63,10 @@ def freeze(
         edit.put(after)
         if after.suspended and not kept.suspended:
             held.append(kept.decision.id)
-            deeds.append(("suspend", kept.decision.id, "all that it rests on is frozen"))
+            deeds.append(("suspend", kept.decision.id, "what it rests on does not count now"))
         elif kept.suspended and not after.suspended:
             free.append(kept.decision.id)
-            deeds.append(("restore", kept.decision.id, "what it rests on is not frozen any more"))
+            deeds.append(("restore", kept.decision.id, "what it rests on counts again"))
         if kept.state == "standing":
             changed.append(kept.decision.id)
     edit.known(connection)

@@ -317,3 +317,41 @@ def test_two_processes_share_one_radius(store: Store, tmp_path: Path) -> None:
 
 def test_figures_of_the_log_are_shares_of_it() -> None:
     assert campaign(10).traffic_share == 10 / LOG
+
+
+def test_what_a_person_released_stands_and_is_not_held_again(store: Store) -> None:
+    case = lone("corp", access_path="enterprise")
+    assert run(store, case).accounts == {"held": 1}
+    (held,) = kept(store, "held")
+    with store.begin() as connection:
+        decisions.release(connection, held.decision.id, by="ann", reason="called them", now=NOW)
+    assert run(store, case).accounts == {"standing": 1}
+    assert [one.id for one in standing(store)] == [held.decision.id]
+    # it ends as was said, and then the person is asked again
+    later = NOW + 8 * DAY
+    assert run(store, case, now=later).accounts == {"held": 1}
+    assert not standing(store, later)
+
+
+def test_released_after_a_clearance_it_stands(store: Store) -> None:
+    run(store, lone("a"))
+    (made,) = standing(store)
+    with store.begin() as connection:
+        decisions.lift(connection, made.id, by="ann", reason="a thesis", now=NOW)
+    again = lone("a", evidence=("finding:11ee11ee11ee11ee/a",), last_seen=NOW + DAY)
+    assert run(store, again, now=NOW + DAY).accounts == {"held": 1}
+    (held,) = kept(store, "held")
+    with store.begin() as connection:
+        decisions.release(connection, held.decision.id, by="ann", reason="it was", now=NOW + DAY)
+    assert run(store, again, now=NOW + 2 * DAY).accounts == {"standing": 1}
+    assert [one.id for one in standing(store, NOW + 2 * DAY)] == [held.decision.id]
+
+
+def test_arming_leaves_to_a_person_what_the_policy_does(store: Store) -> None:
+    run(store, lone("corp", access_path="enterprise"), lone("a"), shadow=True)
+    done = arm(store, STANDARD, now=NOW, by="ann", reason="looked at all")
+    assert [one.subject.value for one in done.armed] == ["a"]
+    assert [(one.subject.value, why) for one, why in done.held] == [
+        ("corp", "rule enterprise-to-a-person leaves it to a person")
+    ]
+    assert [one.decision.subject.value for one in kept(store, "held")] == ["corp"]

@@ -1,7 +1,7 @@
 """A hub, three labs and their evaluators as processes, driven by the program's own commands.
 
-Every process has a folder and a database of its own; between them lie relays that keep every byte
-(``wire.py``). Keys are drawn in a ceremony over files: no machine knows the whole key.
+Every process has a folder and a database of its own; where the wire is watched, relays lie between
+them that keep every byte (``wire.py``). What does not wait for one another runs at the same time. Keys are drawn in a ceremony over files: no machine knows the whole key.
 """
 
 import json
@@ -12,7 +12,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,8 +30,11 @@ _PASSPHRASE = {"STILLWATCH_EVALUATOR_PASSPHRASE": "correct horse battery staple"
 class Forum:
     """Three labs that share through one hub. A context manager; everything ends with it."""
 
-    def __init__(self, folder: Path, hub_database: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, hub_database: str | None = None, *, watched: bool = True
+    ) -> None:
         self.folder = folder
+        self.watched = watched
         self.database = hub_database or f"sqlite:///{folder / 'hub.db'}"
         self.wires: list[Path] = []
         self._stack = ExitStack()
@@ -41,18 +45,14 @@ class Forum:
     def __enter__(self) -> Self:
         try:
             self._hub()
-            for lab in LABS:
-                self._join(lab)
-            for lab in LABS:
-                self.share(lab, "pull")
+            each(self._join)
+            each(lambda lab: self.share(lab, "pull"))
             self._draw()
-            for lab in LABS:
-                self.evaluator(lab, "members", "--config", self.settings(lab))
-                self.start(lab)
+            each(lambda lab: self.evaluator(lab, "members", "--config", self.settings(lab)))
+            each(self.start)
             document = next(self.home(LABS[0]).joinpath("epochs").glob("*.json"))
             run("evaluator", "epoch", "post", document, "--config", self.settings(LABS[0]))
-            for lab in LABS:
-                self.share(lab, "pull")
+            each(lambda lab: self.share(lab, "pull"))
         except BaseException:
             self._stack.close()
             raise
@@ -87,9 +87,12 @@ class Forum:
     def grant(self, elements: int) -> None:
         """Let every lab ask so much more of every evaluator, once."""
         until = (datetime.now(UTC).date() + timedelta(days=2)).isoformat()
-        for lab in LABS:
+
+        def let(lab: str) -> None:
             for asker in LABS:
                 self.evaluator(lab, "quota", "grant", asker, elements, "--until", until)
+
+        each(let)
 
     def publish(self, lab: str, table: Path, *options: object) -> list[str]:
         """Draft the actors of a table, release them all, publish; their ids."""
@@ -171,14 +174,19 @@ class Forum:
         self._step(first, "new", EPOCH, *seats, "--starts", today, "--out", table)
         for step in ("answer", "answer", "finish", "finish"):
             files = sorted(table.iterdir())
-            for index, lab in enumerate(LABS, 1):
-                theirs = [f for f in files if ".deal." not in f.name or f".{index}.json" in f.name]
-                self._step(lab, step, *theirs, "--out", table)
+            each(lambda lab: self._turn(lab, step, files, table))  # noqa: B023 - done before the next
+
+    def _turn(self, lab: str, step: str, files: list[Path], table: Path) -> None:
+        mine = f".{LABS.index(lab) + 1}.json"
+        theirs = [file for file in files if ".deal." not in file.name or mine in file.name]
+        self._step(lab, step, *theirs, "--out", table)
 
     def _step(self, lab: str, *words: object) -> None:
         self.evaluator(lab, "ceremony", *words, "--config", self.settings(lab))
 
     def _wire(self, port: int, name: str) -> int:
+        if not self.watched:
+            return port
         kept = self.folder / f"wire-{name}.bytes"
         wire = Wire(port, kept)
         self.wires.append(kept)
@@ -194,6 +202,12 @@ class Forum:
         self._stack.callback(_end, process)
         _await(port, process)
         return process
+
+
+def each(work: Callable[[str], Any]) -> list[Any]:
+    """Do something at every lab at the same time; raises what went wrong first."""
+    with ThreadPoolExecutor(len(LABS)) as threads:
+        return list(threads.map(work, LABS))
 
 
 def run(*words: object) -> str:
