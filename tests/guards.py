@@ -34,6 +34,8 @@ class Guarded:
     grpc_port: int
     running: subprocess.Popen[bytes] | None = None
     """None while it is down."""
+    standing: list[Decision] = field(default_factory=list)
+    """What was put and not lifted."""
 
     @property
     def store(self) -> str:
@@ -69,6 +71,7 @@ class Guarded:
             newest = decisions.newest(connection)
         store.close()
         self.known(newest)
+        self.standing.append(made)
         return made
 
     def lift(self, made: Decision) -> None:
@@ -79,6 +82,12 @@ class Guarded:
             newest = decisions.newest(connection)
         store.close()
         self.known(newest)
+        self.standing.remove(made)
+
+    def clear(self) -> None:
+        """Lift what a test left."""
+        for made in list(self.standing):
+            self.lift(made)
 
     def known(self, seq: int) -> None:
         """Wait until the gateway knows the stream up to a number, if it runs."""

@@ -1,8 +1,9 @@
 """LiteLLM's own proxy with our hook, over real HTTP, before a model of the test and beside a real gateway."""
 
+import inspect
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,27 @@ from tests.guards import Guarded, Model, guarded, modelling, streaming
 from tests.litellmproxy import proxying
 from tests.servers import eventually
 
+pytestmark = pytest.mark.xdist_group(
+    "litellm"
+)  # one proxy for all of it: its start is the dear part
 CHAT = {"model": "our-model", "messages": [{"role": "user", "content": "hi"}]}
 CURIOUS = {"logprobs": True, "top_logprobs": 3, "reasoning_effort": "high"}
 CLAUDE = {"model": "claude", "max_tokens": 2000, "messages": [{"role": "user", "content": "hi"}],
           "thinking": {"type": "enabled", "budget_tokens": 1024}}  # fmt: skip
 WAIT = {"model": "our-model", "messages": [{"role": "user", "content": "wait"}]}
+
+
+CASES: list[tuple[Callable[..., None], dict[str, Any]]] = []
+
+
+def case(**given: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """One case of the test below: the proxy's start is the dear part, so all share one."""
+
+    def listed(function: Callable[..., None]) -> Callable[..., None]:
+        CASES.append((function, given))
+        return function
+
+    return listed
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +78,8 @@ def ask(
     )
 
 
-def test_who_nothing_is_known_of_gets_the_whole_answer(client, model):
+@case()
+def who_nothing_is_known_of_gets_the_whole_answer(client, model):
     answer = ask(client, "account-1", {**CHAT, **CURIOUS})
     assert answer.status_code == 200
     assert answer.json()["choices"][0]["message"]["reasoning_content"] == "SECRET"
@@ -69,8 +87,10 @@ def test_who_nothing_is_known_of_gets_the_whole_answer(client, model):
     assert model.seen[-1]["body"].items() >= CURIOUS.items()
 
 
-@pytest.mark.parametrize("scope", ["account", "organisation", "range"])
-def test_a_block_is_in_force_at_once_and_ends_at_once(client, gateway, model, scope):
+@case(scope="range")
+@case(scope="organisation")
+@case(scope="account")
+def a_block_is_in_force_at_once_and_ends_at_once(client, gateway, model, scope):
     value = {"account": "account-1", "organisation": "team-of-account-1", "range": "192.0.2.0/24"}[
         scope
     ]
@@ -91,7 +111,8 @@ def test_a_block_is_in_force_at_once_and_ends_at_once(client, gateway, model, sc
     assert ask(client, "account-1", **where).status_code == 200
 
 
-def test_a_key_is_blocked_by_its_digest(client, gateway):
+@case()
+def a_key_is_blocked_by_its_digest(client, gateway):
     digest = "4c3fe847ba5369a26bb663f9713c893e7e9407c376d5e33038740063b5a09125"  # of sk-good
     made = gateway.put("block", digest, "key")
     assert ask(client, "good").status_code == 403
@@ -99,7 +120,8 @@ def test_a_key_is_blocked_by_its_digest(client, gateway):
     gateway.lift(made)
 
 
-def test_what_a_body_says_of_its_caller_is_not_believed(client, gateway):
+@case()
+def what_a_body_says_of_its_caller_is_not_believed(client, gateway):
     made = [gateway.put("block", "account-1"), gateway.put("block", "192.0.2.0/24", "range"),
             gateway.put("allow", "account-3")]  # fmt: skip
     forged = {
@@ -121,7 +143,8 @@ def test_what_a_body_says_of_its_caller_is_not_believed(client, gateway):
         gateway.lift(one)
 
 
-def test_beyond_its_rate_an_account_is_told_when_to_come_again(client, gateway):
+@case()
+def beyond_its_rate_an_account_is_told_when_to_come_again(client, gateway):
     made = gateway.put("throttle", "account-1", rate={"per_minute": 1})
     answers = [ask(client, "account-1") for _ in range(12)]
     assert (answers[0].status_code, answers[-1].status_code) == (200, 429)
@@ -130,9 +153,11 @@ def test_beyond_its_rate_an_account_is_told_when_to_come_again(client, gateway):
     gateway.lift(made)
 
 
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("body", [{**CHAT, **CURIOUS}, CLAUDE], ids=["openai", "anthropic"])
-def test_degraded_requests_ask_for_nothing_and_answers_tell_nothing(
+@case(body={**CHAT, **CURIOUS}, stream=False)
+@case(body={**CHAT, **CURIOUS}, stream=True)
+@case(body=CLAUDE, stream=False)
+@case(body=CLAUDE, stream=True)
+def degraded_requests_ask_for_nothing_and_answers_tell_nothing(
     client, gateway, model, body, stream
 ):
     before = ask(client, "account-1", {**body, "stream": stream})
@@ -151,7 +176,8 @@ def test_degraded_requests_ask_for_nothing_and_answers_tell_nothing(
     gateway.lift(made)
 
 
-def test_a_degraded_response_tells_nothing(client, gateway, model):
+@case()
+def a_degraded_response_tells_nothing(client, gateway, model):
     body = {"model": "our-model", "input": "hi", "reasoning": {"summary": "detailed"},
             "include": ["message.output_text.logprobs"]}  # fmt: skip
     headers = {"authorization": "Bearer sk-account-1"}
@@ -170,9 +196,8 @@ def free(client: httpx.Client) -> bool:
     return ask(client, "account-1").status_code == 200
 
 
-def test_a_place_is_taken_while_an_answer_comes_and_given_back_however_it_ends(
-    client, gateway, model
-):
+@case()
+def a_place_is_taken_while_an_answer_comes_and_given_back_however_it_ends(client, gateway, model):
     made = gateway.put("throttle", "account-1", rate={"concurrency": 1})
     key = {"authorization": "Bearer sk-account-1"}
     for body in (CHAT, {**CHAT, "stream": True}, CLAUDE, {**CLAUDE, "stream": True}):
@@ -193,7 +218,8 @@ def test_a_place_is_taken_while_an_answer_comes_and_given_back_however_it_ends(
     gateway.lift(made)
 
 
-def test_of_many_at_once_no_more_pass_than_may(client, gateway, model):
+@case()
+def of_many_at_once_no_more_pass_than_may(client, gateway, model):
     made = gateway.put("throttle", "account-1", rate={"concurrency": 3})
     model.going.clear()
     model.most_running, statuses = 0, []
@@ -213,7 +239,8 @@ def test_of_many_at_once_no_more_pass_than_may(client, gateway, model):
     gateway.lift(made)
 
 
-def test_without_the_gateway_requests_pass_and_are_counted(client, gateway, folder):
+@case()
+def without_the_gateway_requests_pass_and_are_counted(client, gateway, folder):
     made = gateway.put("block", "account-1")
     assert ask(client, "account-1").status_code == 403
     log = folder / "litellm.log"
@@ -226,3 +253,13 @@ def test_without_the_gateway_requests_pass_and_are_counted(client, gateway, fold
     assert gateway.token not in said
     assert "sk-account-1" not in said
     gateway.lift(made)
+
+
+def test_litellms_proxy_with_our_hook(subtests, client, gateway, model, folder):
+    assert len(CASES) > 12
+    world = {"client": client, "gateway": gateway, "model": model, "folder": folder}
+    for function, given in CASES:
+        with subtests.test(function.__name__, **given):
+            values = {**world, **given}
+            function(**{name: values[name] for name in inspect.signature(function).parameters})
+        gateway.clear()

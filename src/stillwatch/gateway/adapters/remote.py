@@ -179,6 +179,7 @@ def _answer(body: bytes) -> Answer:
             age_s=_number(said.get("knowledge_age_s")),
             lease=_text(said.get("lease")),
             cohort=_text(degrade.get("cohort")),
+            scope=_text(said.get("scope")),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise PeerError("the gateway's answer is none") from error

@@ -162,6 +162,6 @@ def both(tmp_path_factory):
 def test_both_ways_say_the_same(both, account, organisation, address):
     inside, outside = both
     request = Request(account=account, organisation=organisation, address=address)
-    assert outside.decide(request)._replace(age_s=None) == inside.decide(request)._replace(
-        age_s=None
-    )
+    found = outside.decide(request), inside.decide(request)
+    there, here = (answer._replace(age_s=None, scope=None) for answer in found)
+    assert there == here
