@@ -55,6 +55,14 @@ class Watcher:
     tell: Tell
     bounds: Bounds
 
+    def __post_init__(self) -> None:
+        self.figures.update(
+            self.state.manifest.counts,
+            accounts=len(self.window),
+            backlog=sum(source.backlog() for source in self.sources),
+            newest=None,
+        )
+
     def run(self, stop: threading.Event) -> None:
         """Watch until ``stop`` is set, or all there is was read if only ``once`` was asked for.
 
