@@ -119,14 +119,14 @@ def test_killed_at_any_time_nothing_is_lost_or_read_twice(
     log = tmp_path / "requests.jsonl"
     log.write_bytes(lines(0, 4000))
     for number in range(2):
-        watch = start(log, "--no-decide")
+        watch = start(log, "--no-decide", "--days", 60)
         watch.until(lambda said: said["event"] == "started")
         if number:
             time.sleep(0.05 * number)  # not to wait for anything, but to be at another place
         watch.process.send_signal(signal.SIGKILL)
         watch.process.wait(PATIENCE_S)
         append(log, lines(4000 + 100 * number, 4100 + 100 * number))
-    assert start(log, "--once", "--no-decide").ended()["read"] == 4200
+    assert start(log, "--once", "--no-decide", "--days", 60).ended()["read"] == 4200
     assert stored(tmp_path / "state") == whole(tmp_path, lines(0, 4200))
 
 
@@ -175,7 +175,7 @@ def test_figures_are_served_and_a_second_watcher_is_refused(
     second.ended(2)
     assert f"another watcher (process {watch.process.pid})" in second.error()
     shown = subprocess.run(
-        [sys.executable, "-m", "stillwatch", "explain", tmp_path / "out", "a1"],
+        [sys.executable, "-m", "stillwatch", "explain", "a1", "--from", tmp_path / "out"],
         capture_output=True, text=True, check=False, timeout=PATIENCE_S,
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
