@@ -19,6 +19,7 @@ from typing import Any
 
 import kernel
 import speed
+import watch
 from common import ROOT, markdown
 from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
@@ -85,6 +86,7 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
         ("The hub beside OpenTAXII", of_hub("speed"), lambda: hub_speed.measured(repeat)),
         ("The hub as it grows", of_hub("growth"), lambda: growth.measured(20)),
         ("Private matching: what it costs", of_matching("goals"), goals.measured),
+        ("Watching a log", "python bench/watch.py", watch.measure),
         ("Actors at three labs", of_matching("three_labs"), three_labs.measured),
         ("The closed loop", "cd bench && python -m gateway.closed_loop", closed_loop.measured),
         (

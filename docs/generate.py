@@ -53,6 +53,14 @@ _SETTINGS: Mapping[str, tuple[object, str]] = {
     "logs.mapping": ("none", "mapping file for a layout of your own, relative to this file"),
     "engine.workers": (Config().workers, "threads; 0 is one per core"),
     "allow.accounts": ("none", "accounts that are never flagged, whatever they score"),
+    "kafka.brokers": ("required", "`host:port`, several with commas"),
+    "kafka.topic": ("required", "topic that `stillwatch watch kafka` follows"),
+    "kafka.group": ("stillwatch", "group under which the broker is told what is durable"),
+    "kafka.start": ("beginning", "or `end`: where to begin when nothing was read yet"),
+    "kafka.options": (
+        "none",
+        "table of librdkafka's own settings, e.g. `security.protocol`, `sasl.password`",
+    ),
     "rules.folder": (
         "the shipped rules",
         "folder with `phrases/` and `detection/` to use instead, relative to this file",

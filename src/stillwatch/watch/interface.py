@@ -24,10 +24,10 @@ class Bounds:
     """How much of the beginning of a file tells it from another."""
     tail_bytes: int = 512
     """How much before the position must still be as it was read."""
+    answer_s: float = 10.0
+    """Seconds to wait for an answer of the brokers."""
     retire_s: float = 60.0
     """A file that was rotated away is let go of when nothing was written to it for so long."""
-    files: int = 100_000
-    """Files of a folder that are remembered."""
     quarantine_bytes: int = 64 << 20
     """Bad rows kept for a look; more are only counted."""
     window_rows: int = 10_000

@@ -11,6 +11,7 @@ Rules
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -216,11 +217,10 @@ class LogFile:
     def _siblings(self) -> Iterator[tuple[Path, Print]]:
         """Rotated files beside, the oldest first, with their beginnings."""
         dated = []
-        for path in filter(self._named, self._path.parent.iterdir()):
-            try:
-                dated.append((path.stat().st_mtime_ns, path))
-            except OSError:
-                continue  # renamed between the two
+        with suppress(FileNotFoundError):  # the folder may be away for a moment, too
+            for path in filter(self._named, self._path.parent.iterdir()):
+                with suppress(OSError):  # renamed between the two
+                    dated.append((path.stat().st_mtime_ns, path))
         for _, path in sorted(dated):
             with beside(path) as handle:
                 if handle is not None and (head := handle.read(0, self._bounds.head_bytes)):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillwatch.errors import InputError, TooManyBadRows
+from stillwatch.errors import InputError, StillwatchError
 from stillwatch.watch.badrows import BadShare
 from stillwatch.watch.days import Days
 from stillwatch.watch.disk import NotWritten
@@ -55,6 +55,14 @@ class Watcher:
     tell: Tell
     bounds: Bounds
 
+    def __post_init__(self) -> None:
+        self.figures.update(
+            self.state.manifest.counts,
+            accounts=len(self.window),
+            backlog=sum(source.backlog() for source in self.sources),
+            newest=None,
+        )
+
     def run(self, stop: threading.Event) -> None:
         """Watch until ``stop`` is set, or all there is was read if only ``once`` was asked for.
 
@@ -62,6 +70,16 @@ class Watcher:
         last could not be kept; both after everything before was kept.
         """
         round_ = _Round(self)
+        try:
+            self._follow(round_, stop)
+            round_.end(judge=not stop.is_set())
+        finally:
+            self.judging.close()
+            for source in self.sources:
+                source.close()
+            self.state.close()
+
+    def _follow(self, round_: "_Round", stop: threading.Event) -> None:
         try:
             while not stop.is_set():
                 busy = round_.read()
@@ -71,15 +89,9 @@ class Watcher:
                     round_.tick()
                 if not busy:
                     stop.wait(_IDLE_S)
-            round_.end(judge=not stop.is_set())
-        except TooManyBadRows:
-            round_.end(judge=False)
+        except StillwatchError:
+            round_.end(judge=False)  # what came before is as good as ever
             raise
-        finally:
-            self.judging.close()
-            for source in self.sources:
-                source.close()
-            self.state.close()
 
     def _over(self) -> bool:
         """Whether nothing more is to be read, where nothing was there now."""
@@ -110,7 +122,12 @@ class _Round:
         for source in self._w.sources:
             if self._full():
                 return True
-            taken = source.take(last=self._w.pace.once)
+            try:
+                taken = source.take(last=self._w.pace.once)
+            except OSError as error:
+                raise InputError(
+                    f"{source.name} cannot be read: {error}", hint="start again when it can"
+                ) from error
             if taken is not None:
                 self._take(taken)
                 busy = True

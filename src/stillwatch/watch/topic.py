@@ -21,8 +21,8 @@ from stillwatch.watch.interface import Bounds, Position, Taken
 
 _LOOK_S: Final = 30.0
 """Seconds between two looks for new partitions."""
-_ANSWER_S: Final = 10.0
-"""Seconds to wait for an answer of the brokers."""
+_GLANCE_S: Final = 0.05
+"""Seconds in which messages are gathered."""
 _OURS: Final = frozenset(
     {"bootstrap.servers", "group.id", "enable.auto.commit", "enable.auto.offset.store",
      "auto.offset.reset", "enable.partition.eof"}
@@ -82,9 +82,13 @@ class Topic:
         """See ``Source``."""
         if self._ahead is not None:
             return self._ahead[0]
-        if time.monotonic() - self._looked >= _LOOK_S or last:
+        if time.monotonic() - self._looked >= (_GLANCE_S if last else _LOOK_S):
             self._look()
-        messages = self._messages(_ANSWER_S if last and self.backlog() else 0.05)
+        wait = self._bounds.answer_s if last and self.backlog() else 0.0
+        deadline = time.monotonic() + wait
+        messages = self._messages()
+        while not messages and time.monotonic() < deadline:
+            messages = self._messages()
         lines, after, size = [], dict(self._next), 0
         for message in messages:
             value = message.value() or b""
@@ -144,10 +148,10 @@ class Topic:
         assert self._ahead is not None
         self._next, self._ahead = self._ahead[1], None
 
-    def _messages(self, patience: float) -> list[Any]:
+    def _messages(self) -> list[Any]:
         """Good messages that are there, in order; errors are told, not raised."""
         codes, found = self._client.KafkaError, []
-        for message in self._consumer.consume(self._bounds.block_rows, patience):
+        for message in self._consumer.consume(self._bounds.block_rows, _GLANCE_S):
             error = message.error()
             if error is None:
                 self._trouble = ""
@@ -160,11 +164,13 @@ class Topic:
 
     def _look(self) -> None:
         """Find the partitions, where they end, and whether what is to come next is still there."""
-        self._looked = time.monotonic()
+        asked, self._looked = math.isinf(self._looked), time.monotonic()
         try:
-            topics = self._consumer.list_topics(self._kafka.topic, timeout=_ANSWER_S).topics
+            topics = self._consumer.list_topics(
+                self._kafka.topic, timeout=self._bounds.answer_s
+            ).topics
             partitions = sorted(topics[self._kafka.topic].partitions)
-            marks = {p: self._marks(p) for p in partitions}
+            marks = {p: self._marks(p, asked or p not in self._ends) for p in partitions}
         except self._client.KafkaException as error:
             self._trouble = _said(error)
             return
@@ -183,9 +189,17 @@ class Topic:
         if moved or not self._consumer.assignment():
             self._consumer.assign([self._at(p, self._next[p]) for p in partitions])
 
-    def _marks(self, partition: int) -> tuple[int, int]:
-        low, high = self._consumer.get_watermark_offsets(self._at(partition, 0), timeout=_ANSWER_S)
-        return int(low), int(high)
+    def _marks(self, partition: int, asked: bool) -> tuple[int, int]:
+        """First and next offset of a partition: as the broker says if asked, else as last told.
+
+        A question waits in line behind the request for messages, so it is rarely worth it.
+        """
+        at = self._at(partition, 0)
+        low, high = self._consumer.get_watermark_offsets(
+            at, timeout=self._bounds.answer_s, cached=not asked
+        )
+        here = self._next.get(partition, 0)
+        return (int(low), int(high)) if asked else (min(here, max(0, low)), max(here, high))
 
     def _at(self, partition: int, offset: int) -> Any:
         return self._client.TopicPartition(self._kafka.topic, partition, offset)
@@ -196,6 +210,7 @@ class Topic:
             raise ConfigError(f"kafka.options.{min(ours)} is set by the watcher itself")
         return {
             "socket.keepalive.enable": True,
+            "fetch.wait.max.ms": 100,
             **self._kafka.options,
             "bootstrap.servers": self._kafka.brokers,
             "group.id": self._kafka.group,
