@@ -81,10 +81,22 @@ class Gateway:
         self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any]:
         head = {"authorization": f"Bearer {token}"}
-        self._line.request(method, path, json.dumps(body) if body else None, head)
-        answer = self._line.getresponse()
-        said = answer.read()
+        said = json.dumps(body) if body else None
+        try:
+            answer = self._sent(method, path, said, head)
+        except (
+            ConnectionError
+        ):  # an idle line is hung up; nothing is asked that may not be asked twice
+            self._line.close()
+            answer = self._sent(method, path, said, head)
+        read = answer.read()
         if answer.status != 200:
-            raise RuntimeError(f"{path} of {self.folder} answered {answer.status}: {said[:300]!r}")
-        found: Mapping[str, Any] = json.loads(said)
+            raise RuntimeError(f"{path} of {self.folder} answered {answer.status}: {read[:300]!r}")
+        found: Mapping[str, Any] = json.loads(read)
         return found
+
+    def _sent(
+        self, method: str, path: str, body: str | None, head: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        self._line.request(method, path, body, dict(head))
+        return self._line.getresponse()

@@ -32,7 +32,7 @@ svg text{fill:var(--soft);font-size:11px}
 table{border-collapse:collapse;width:100%;background:var(--card);border:1px solid var(--line);border-radius:10px}
 th,td{text-align:right;padding:.45rem .8rem;border-top:1px solid var(--line);font-variant-numeric:tabular-nums}
 th:first-child,td:first-child{text-align:left}thead th{border:0;color:var(--soft);font-weight:600}
-ol,ul{max-width:52rem}li{margin:.25rem 0}a{color:var(--with)}
+ol,ul{max-width:52rem}ol{list-style:none;padding:0}td:first-child{white-space:nowrap}li{margin:.25rem 0}a{color:var(--with)}
 """
 
 
@@ -52,7 +52,7 @@ each lab was alone, and {record["leaked_together"]:,} where they shared. {_innoc
 <p class="key"><i class="without" style="background:var(--without)"></i>alone
 <i style="background:var(--with)"></i>sharing · exchanges answered to the campaign in {_BIN_H} hours;
 dashed: what alpha shared is pulled, hour {PULLED_H}</p>
-<h2>What happened</h2><ol class="soft">{"".join(f"<li>{escape(line)}</li>" for line in story)}</ol>
+<h2>What happened</h2><ol>{"".join(f"<li>{escape(line)}</li>" for line in story)}</ol>
 <h2>At the gateways, after the ban</h2>{_table(labs, names)}
 <h2>What is assumed</h2><ul>{"".join(f"<li>{escape(line)}</li>" for line in _assumed(plan))}</ul>
 <h2>Reports</h2><ul>{_links(folder)}</ul>

@@ -168,7 +168,8 @@ class Together:
         self._claims = dict(
             sharing.share_campaign(forum, ALPHA, self._caught.result, self._caught.rule)
         )
-        self._mine = [one for one in alpha.site.customers if one.id in self._caught.accounts]
+        caught = (one for one in alpha.site.customers if one.id in self._caught.accounts)
+        self._mine = sorted(caught, key=lambda one: one.id)  # as their drafts are
         self._actors = sharing.share_actors(forum, ALPHA, alpha.folder / "caught.csv", self._mine)
         forum.share(ALPHA, "publish")
         self._days.until(PULLED_H)
@@ -249,7 +250,7 @@ class Together:
 
     def _again(self, claims: Sequence[str]) -> None:
         """The accounts of claims that were taken back, without the card."""
-        wrong = [one for one, id_ in zip(self._mine, self._actors, strict=False) if id_ in claims]
+        wrong = [one for one, id_ in zip(self._mine, self._actors, strict=True) if id_ in claims]
         people = [type(one)(one.id, one.values | {"payment": ""}) for one in wrong]
         if people:
             table = self._days.labs[ALPHA].folder / "corrected.csv"
