@@ -201,7 +201,7 @@ class Model:
         return JSONResponse({**said, "content": content, "stop_reason": "end_turn", "usage": usage})
 
     async def responses(self, request: Request) -> Response:
-        await self._asked(request)
+        body = await self._asked(request)
         reasoning = {
             "type": "reasoning",
             "id": "rs",
@@ -224,7 +224,25 @@ class Model:
         }
         usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
         rest = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "usage": usage}
-        return JSONResponse({**said, **rest, "output": [reasoning, message]})
+        whole = {**said, **rest, "output": [reasoning, message]}
+        if not body.get("stream"):
+            return JSONResponse(whole)
+        place = {"item_id": "m", "output_index": 1, "content_index": 0}
+        events: list[dict[str, Any]] = [
+            {"type": "response.created", "response": {**whole, "status": "in_progress", "output": []}},
+            {"type": "response.output_item.added", "output_index": 0, "item": {**reasoning, "summary": []}},
+            {"type": "response.reasoning_summary_text.delta", "item_id": "rs", "output_index": 0,
+             "summary_index": 0, "delta": "SECRET"},
+            {"type": "response.output_item.done", "output_index": 0, "item": reasoning},
+            {"type": "response.output_item.added", "output_index": 1, "item": {**message, "content": []}},
+            {"type": "response.output_text.delta", "delta": "four", "logprobs": [], **place},
+            {"type": "response.output_text.done", "text": "four", "logprobs": [], **place},
+            {"type": "response.output_item.done", "output_index": 1, "item": message},
+            {"type": "response.completed", "response": whole},
+        ]  # fmt: skip
+        numbered = [{"sequence_number": number, **event} for number, event in enumerate(events)]
+        text = "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in numbered)
+        return Response(text, media_type="text/event-stream")
 
     async def _asked(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = await request.json()

@@ -192,6 +192,20 @@ def a_degraded_response_tells_nothing(client, gateway, model):
     gateway.lift(made)
 
 
+@case()
+def a_degraded_response_tells_nothing_in_pieces(client, gateway):
+    body = {"model": "our-model", "input": "hi", "stream": True}
+    headers = {"authorization": "Bearer sk-account-1"}
+    assert "SECRET" in client.post("/v1/responses", json=body, headers=headers).text
+    made = gateway.put("degrade", "account-1")
+    answer = client.post("/v1/responses", json=body, headers=headers)
+    assert answer.status_code == 200
+    assert "SECRET" not in answer.text
+    assert '"four"' in answer.text
+    assert '"output_index":1' not in answer.text.replace(" ", "")
+    gateway.lift(made)
+
+
 def free(client: httpx.Client) -> bool:
     return ask(client, "account-1").status_code == 200
 
