@@ -14,20 +14,17 @@ Rules
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from typing import Final, NamedTuple, Protocol, Self
 
 from stillwatch.domain.decision import Effect, Rate, Scope
 from stillwatch.errors import ConfigError
 from stillwatch.gateway.breaker import MASK, Bounds, Breaker
+from stillwatch.gateway.counts import PLACES, Counts, Hits, place_of
 from stillwatch.gateway.knowledge import Knowledge
 from stillwatch.gateway.table import PASS, REQUEST_SCOPES, Request, Table, Verdict
 
-_PLACES: Final = 4096
-"""Decisions whose facts are at hand, and whose hits are counted; a power of two."""
-_SPREAD: Final = 2_654_435_761
-"""Rows that are hit often may lie in step (Knuth, vol. 3, 6.4)."""
 _TICK_S: Final = 1.0
 _THROTTLE: Final = Effect.THROTTLE
 _FAR: Final = float("inf")
@@ -98,56 +95,6 @@ class FailRules:
         return cls(frozenset(Scope(s) for s, way in said.items() if way == "closed"), stale_s)
 
 
-@dataclass
-class Counts:
-    """What was answered since the start. Whole numbers of requests."""
-
-    decided: int = 0
-    plain: int = 0
-    """Passed with nothing to say about them."""
-    effects: Counter[str] = field(default_factory=Counter)
-    """By effect of the answer, where a decision says it."""
-    throttled: int = 0
-    """Of those with ``throttle``: beyond the rate."""
-    shadow: Counter[str] = field(default_factory=Counter)
-    """By what would have happened."""
-    failed_open: Counter[str] = field(default_factory=Counter)
-    """By scope: unknown, passed."""
-    failed_closed: Counter[str] = field(default_factory=Counter)
-    """By scope: unknown, refused."""
-    held_back: int = 0
-    hits: dict[str, int] = field(default_factory=dict)
-    """By decision, shadow ones too, those hit most first; see ``_Hits``."""
-
-
-class _Hits:
-    """How often decisions were hit, in bounded memory and time.
-
-    Each decision has one of 4,096 places by its row. One that finds its place taken lowers the
-    other's number and takes the place at 0 (the majority vote of Boyer and Moore, place by place):
-    those hit most stay, and a number says "at least".
-    """
-
-    def __init__(self) -> None:
-        self._ids: list[str] = [""] * _PLACES
-        self._numbers = [0] * _PLACES
-
-    def add(self, id_: str, row: int) -> None:
-        """One more."""
-        place = (row * _SPREAD >> 16) & (_PLACES - 1)
-        if self._ids[place] == id_:
-            self._numbers[place] += 1
-        elif self._numbers[place] <= 1:
-            self._ids[place], self._numbers[place] = id_, 1
-        else:
-            self._numbers[place] -= 1
-
-    def most(self) -> dict[str, int]:
-        """Those hit most first."""
-        both = [one for one in zip(self._ids, self._numbers, strict=True) if one[1]]
-        return dict(sorted(both, key=lambda one: -one[1]))
-
-
 class _Facts(NamedTuple):
     """What is said of a decision."""
 
@@ -182,7 +129,7 @@ class Decider:
         self._steady = knowledge.clock.steady
         self._lock = Lock()
         self._counts = Counts()
-        self._hits = _Hits()
+        self._hits = Hits()
         self._effects = {effect.value: 0 for effect in Effect}
         self._known: tuple[Table, _Cache] = (knowledge.table, _empty())
         self._doubt = ""
@@ -371,7 +318,7 @@ class Decider:
         if of is not table:
             known = _empty()
             self._known = table, known
-        place = (row * _SPREAD >> 16) & (_PLACES - 1)
+        place = place_of(row)
         found = known[place]
         if found is not None and found[0] == row and found[1].answer[7] == self._age:
             return found[1]
@@ -402,7 +349,7 @@ class Decider:
 
 
 def _empty() -> _Cache:
-    return [None] * _PLACES
+    return [None] * PLACES
 
 
 def _passing(age: float | None) -> Answer:

@@ -22,12 +22,11 @@ Rules
 <Effect.ALLOW: 'allow'>
 """
 
-import mmap
 import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate, compress
+from itertools import compress
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -36,6 +35,7 @@ from stillwatch.domain.decision import SEVERITY, Decision, DecisionId, Effect, S
 from stillwatch.errors import InputError
 from stillwatch.gateway.addresses import network, number
 from stillwatch.gateway.blocks import EFFECTS, LIMITS, SCOPES, SHADOW, Block, rest_of
+from stillwatch.gateway.texts import Texts
 
 _NONE: Final = -1
 _THROTTLE: Final = EFFECTS.index(Effect.THROTTLE)
@@ -46,12 +46,7 @@ _ACCOUNT: Final = _SCOPE_CODES[Scope.ACCOUNT]
 _CAMPAIGN: Final = _SCOPE_CODES[Scope.CAMPAIGN]
 _LOW: Final = 0xFFFF
 """Of a key of the sorted ids: the place in its segment; above it, bits of the id."""
-_MOST_SHARED: Final = 65_536
 _SLACK: Final = 1024
-_LARGE: Final = 65_536
-_HEAD, _FINDING = b'{"reason":"', b'","evidence":["finding:'
-_STANDARD, _ORIGIN = b'"],"origin":"policy:standard","made":', b'"],"origin":"'
-"""What nearly all decisions say: kept as a byte each that no JSON text holds."""
 _WIDTHS: Final = {4: 32, 6: 128}
 
 
@@ -119,10 +114,9 @@ class Table:
         """0: gone."""
         self._next = array("i")
         """Next row about the same subject, or -1."""
-        self._blobs: list[bytes | mmap.mmap] = []
+        self._texts = Texts()
         self._rests = array("Q")
-        """Blob, and place in it, of what a decision says besides."""
-        self._shared: dict[str, int] = {}
+        """Where ``_texts`` keeps what a decision says besides."""
         self._segments: list[tuple[int, array[int]]] = []
         """First row, and sorted ids, of each block."""
         self._recent: dict[bytes, int] = {}
@@ -233,7 +227,7 @@ class Table:
         self._effects += block.effects
         self._untils += block.untils
         self._next += array("i", [_NONE]) * count
-        self._rests += self._kept(block.rests)
+        self._rests += self._texts.kept(block.rests)
         self._live += count
         self._index(start, block)
         for code in set(block.scopes):
@@ -263,7 +257,7 @@ class Table:
             decision.subject.value,
             code,
             int(decision.until.timestamp()),
-            self._kept([rest_of(said)])[0],
+            self._texts.kept([rest_of(said)])[0],
         )
         self._live += 1
         self._recent[name] = row
@@ -376,31 +370,7 @@ class Table:
         }
 
     def _text(self, row: int) -> bytes:
-        at = self._rests[row]
-        blob, start = self._blobs[at >> 32], at & 0xFFFFFFFF
-        return _long(blob[start : blob.find(b"\n", start)])
-
-    def _kept(self, rests: list[str]) -> "array[int]":
-        """Where each text is kept; what few share is kept once."""
-        distinct = dict.fromkeys(rests)
-        few = 2 * len(distinct) <= len(rests) or len(distinct) == 1
-        fresh = [one for one in distinct if one not in self._shared] if few else list(distinct)
-        base = len(self._blobs) << 32
-        text = _short("\n".join([*fresh, ""]).encode())
-        if fresh:
-            self._blobs.append(_apart(text) if len(text) >= _LARGE else text)
-        ends = text.split(b"\n")
-        ends.pop()
-        places = accumulate((len(one) + 1 for one in ends), initial=base)
-        if not few:
-            if len(fresh) == len(rests):
-                return array("Q", list(places)[:-1])
-            at = dict(zip(fresh, places, strict=False))
-            return array("Q", map(at.__getitem__, rests))
-        if len(self._shared) + len(fresh) > _MOST_SHARED:
-            self._shared = {one: self._shared[one] for one in distinct if one in self._shared}
-        self._shared.update(zip(fresh, places, strict=False))
-        return array("Q", map(self._shared.__getitem__, rests))
+        return self._texts.at(self._rests[row])
 
     def _index(self, start: int, block: Block) -> None:
         """Make a block's ids findable."""
@@ -537,24 +507,6 @@ def loaded(blocks: Iterable[Block]) -> Table:
             raise InputError(f"more than {LIMITS.total:,} decisions")
         table.add(block)
     return table
-
-
-def _short(text: bytes) -> bytes:
-    text = text.replace(_HEAD, b"\x01").replace(_FINDING, b"\x02")
-    return text.replace(_STANDARD, b"\x03").replace(_ORIGIN, b"\x04")
-
-
-def _long(text: bytes) -> bytes:
-    """The inverse."""
-    text = text.replace(b"\x01", _HEAD).replace(b"\x02", _FINDING)
-    return text.replace(b"\x03", _STANDARD).replace(b"\x04", _ORIGIN)
-
-
-def _apart(text: bytes) -> mmap.mmap:
-    """In pages of its own: in between what comes and goes while loading, it would leave holes."""
-    pages = mmap.mmap(-1, len(text))
-    pages.write(text)
-    return pages
 
 
 def _id(name: bytes | bytearray) -> DecisionId:
