@@ -75,7 +75,7 @@ def test_stopped_at_every_checkpoint(log: Path, tmp_path: Path) -> None:
 def test_killed_at_every_act_upon_the_disk(tmp_path: Path, half: bool) -> None:
     """A kill at each act of a run, in its middle or after it; then a run to the end."""
     log = tmp_path / "requests.jsonl"
-    log.write_bytes(lines(0, 30) + b"{broken\n" + lines(30, 70))
+    log.write_bytes(lines(0, 20) + b"{broken\n" + lines(20, 45))
     whole, at = at_once([log]), 0
     bounds = Bounds(block_bytes=700, fresh=3)
     while True:
@@ -84,13 +84,13 @@ def test_killed_at_every_act_upon_the_disk(tmp_path: Path, half: bool) -> None:
         with suppress(Killed):
             read([log], state, bounds=bounds, disk=disk)
         told = read([log], state, bounds=bounds)
-        assert told.last("ended")["read"] == 70
+        assert told.last("ended")["read"] == 45
         assert told.last("ended")["bad"] == 1
         assert stored(state) == whole
         assert (state / "quarantine.jsonl").read_bytes().count(b"\n") == 1
         if disk.acts < at:
             break
-    assert at >= 20
+    assert at >= 12
 
 
 def test_killed_again_and_again(tmp_path: Path) -> None:
