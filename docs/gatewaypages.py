@@ -42,6 +42,8 @@ SAID: Final[Mapping[str, str]] = {
     "request.trusted_networks": "networks of further proxies of yours, which are stepped over to the left",
     "fail.closed": "scopes that are refused with 503 without knowledge, or with knowledge older than `stale_s`; default none: requests pass",
     "fail.stale_s": "age of knowledge that is too old; default 3600",
+    "breaker.share": "share of the traffic that decisions of policies may refuse while they are younger than an hour; default 0.05. Above it they are said and not done; 1 never holds back",
+    "breaker.accepted_until": "you have looked and bear what fresh decisions refuse: nothing is held back until then, e.g. `2026-11-26T15:00:00Z`",
     "throttle.file": "file through which the workers of a machine share rates and leases; default `gateway.throttle`",
     "stream.readers": "gateways that may follow at a time, per worker; default 64",
     "stream.wait_s": "longest that one of them waits for a change; default 30",
@@ -55,8 +57,8 @@ def gateway() -> str:
         _NOTE,
         "# The gateway\n",
         "How to run one: [run a gateway](../how-to/run-a-gateway.md). An unknown name in `gateway.toml` is an",
-        "error with the closest known one; paths are relative to it. `[tokens]`, `[request]`, `[fail]` and",
-        "`[refusal]` are taken up while it runs, a second after the file was written or at SIGHUP; the rest takes a",
+        "error with the closest known one; paths are relative to it. `[tokens]`, `[request]`, `[fail]`, `[breaker]`",
+        "and `[refusal]` are taken up while it runs, a second after the file was written or at SIGHUP; the rest takes a",
         "restart, which `/readyz` names.\n",
     ]
     for section, names in _SECTIONS.items():

@@ -45,7 +45,8 @@ def test_every_setting_of_the_page_can_be_set(tmp_path):
         body = page.partition(f"## [{section}]")[2].partition("\n## ")[0]
         documented = {line.split("`")[1] for line in body.splitlines() if line.startswith("| `")}
         assert documented == set(settings)
-    (tmp_path / "defaults.toml").write_text(_defaults(page))
+    # a topic that is followed has required settings, so that section has no defaults to read
+    (tmp_path / "defaults.toml").write_text(_defaults(page).replace("[kafka]", ""))
     assert load_config(tmp_path / "defaults.toml") == load_config(None)
 
 

@@ -195,10 +195,11 @@ class Decider:
                 self._hits.most(),
             )
 
-    def accept(self, for_s: float) -> None:
-        """A person has looked: fresh decisions are not held back for so many seconds."""
+    def bound(self, bounds: Bounds, *, accepted_s: float = 0.0) -> None:
+        """Other bounds of the breaker; a person bears for so many seconds that nothing is held."""
         with self._lock:
-            self.breaker.accept(self._steady(), for_s)
+            self.breaker.bounds = bounds
+            self.breaker.accept(self._steady(), accepted_s)
 
     def _look(self) -> None:
         """Something is new: the next request looks at what it is."""

@@ -10,6 +10,7 @@ import ipaddress
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -83,6 +84,16 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
+class Second:
+    """The second guard: what share of the traffic policies' fresh decisions may refuse."""
+
+    share: float = 0.05
+    """0-1; 1 never holds back."""
+    accepted_until: datetime | None = None
+    """A person has looked: nothing is held back until then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Streaming:
     """How many gateways may follow this one."""
 
@@ -103,6 +114,7 @@ class Settings:
     tokens: TokenFiles
     request: Carriers = field(default_factory=Carriers)
     fail: Fail = field(default_factory=Fail)
+    breaker: Second = field(default_factory=Second)
     throttle: Path | None = None
     stream: Streaming = field(default_factory=Streaming)
     appeal: str = ""
@@ -116,7 +128,12 @@ class Settings:
     def taking(self, new: "Settings") -> "Settings":
         """These settings with what of the new ones can be had without a restart."""
         return replace(
-            self, tokens=new.tokens, request=new.request, fail=new.fail, appeal=new.appeal
+            self,
+            tokens=new.tokens,
+            request=new.request,
+            fail=new.fail,
+            breaker=new.breaker,
+            appeal=new.appeal,
         )
 
 
@@ -133,6 +150,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
         "trusted_hops": (int,), "trusted_networks": (list,),
     },
     "fail": {"closed": (list,), "stale_s": (float, int)},
+    "breaker": {"share": (float, int), "accepted_until": (datetime,)},
     "throttle": {"file": (str,)},
     "stream": {"readers": (int,), "wait_s": (float, int)},
     "refusal": {"appeal": (str,)},
@@ -189,6 +207,7 @@ def _settings(data: Mapping[str, Any], folder: Path, path: Path | None) -> Setti
         ),
         request=_carriers(parts["request"], where),
         fail=_fail(parts["fail"], where),
+        breaker=_second(parts["breaker"], where),
         throttle=folder / parts["throttle"].get("file", "gateway.throttle"),
         stream=Streaming(
             _within(stream.get("readers", 64), 0, 10_000, f"{where}stream.readers"),
@@ -271,6 +290,16 @@ def _fail(said: Mapping[str, Any], where: str) -> Fail:
         frozenset(Scope(scope) for scope in said.get("closed", [])),
         float(_within(said.get("stale_s", 3600), 1, 10**8, f"{where}fail.stale_s")),
     )
+
+
+def _second(said: Mapping[str, Any], where: str) -> Second:
+    until = said.get("accepted_until")
+    if until is not None and until.tzinfo is None:
+        raise ConfigError(
+            f"{where}breaker.accepted_until has no zone", hint="e.g. 2026-11-26T15:00:00Z"
+        )
+    share = float(_within(said.get("share", 0.05), 0.001, 1, f"{where}breaker.share"))
+    return Second(share, until)
 
 
 def _appeal(text: str, where: str) -> str:

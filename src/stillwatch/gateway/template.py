@@ -42,6 +42,11 @@ account = "x-account-id"
 # closed = []                      # scopes that are refused then, e.g. ["sign-up"]
 # stale_s = 3600                   # age of knowledge that is too old
 
+# The second guard: fresh decisions of policies that would refuse more than this are said, not done.
+[breaker]
+# share = 0.05                     # of the traffic
+# accepted_until = 2026-11-26T15:00:00Z   # you have looked: nothing is held back until then
+
 [throttle]
 # file = "gateway.throttle"        # shared by the workers of this machine
 

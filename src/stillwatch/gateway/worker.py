@@ -22,6 +22,7 @@ from typing import Any, Final
 import uvloop
 
 from stillwatch.errors import ConfigError
+from stillwatch.gateway.breaker import Bounds
 from stillwatch.gateway.connection import Connection, Shared
 from stillwatch.gateway.decider import Decider
 from stillwatch.gateway.follower import Follower
@@ -94,6 +95,7 @@ class Worker:
         self.follower = Follower(followed(source), source.snapshot, source.poll_s)
         self.throttles = Throttles(settings.throttle)
         self.decider = Decider(self.follower.knowledge, self.throttles, self.live.rules)
+        self._bound(self.live)
         self._stopping = asyncio.Event()
         self._shared: Shared | None = None
         self._streams: Streams | None = None
@@ -181,6 +183,13 @@ class Worker:
 
     def _taken(self, live: Live) -> None:
         self.decider.rules = live.rules
+        self._bound(live)
+
+    def _bound(self, live: Live) -> None:
+        """The second guard as the settings have it."""
+        said = live.settings.breaker
+        left = said.accepted_until.timestamp() - time.time() if said.accepted_until else 0.0
+        self.decider.bound(Bounds(share=said.share), accepted_s=max(0.0, left))
 
     def state(self) -> tuple[bool, dict[str, Any]]:
         """Whether it decides from knowledge, and what it knows of itself."""

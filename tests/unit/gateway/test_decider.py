@@ -242,7 +242,7 @@ def test_a_person_can_bear_a_large_block() -> None:
     for request in requests:
         one.decide(request)
     assert one.decide(requests[0]).held_back
-    one.accept(for_s=600)
+    one.bound(one.breaker.bounds, accepted_s=600)
     assert not one.decide(requests[0]).allowed
     hands.run(601)
     assert one.decide(requests[0]).held_back

@@ -116,5 +116,6 @@ def test_what_takes_a_restart_is_told_and_not_taken(tmp_path):
     assert taken.fail.closed == {Scope.KEY}
     assert taken.listen == one.listen
     assert {f.name for f in fields(one)} - {"folder", "path"} == {
-        "source", "listen", "throttle", "stream", "tokens", "request", "fail", "appeal",
+        "source", "listen", "throttle", "stream", "tokens", "request", "fail", "breaker",
+        "appeal",
     }  # fmt: skip

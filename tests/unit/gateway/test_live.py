@@ -1,6 +1,7 @@
 """Settings taken up while a gateway runs."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -76,3 +77,19 @@ def test_what_the_command_line_named_stays_named(live, tmp_path):
     assert one.rules.stale_s == 5
     assert one.tokens.opens(Door.DECIDE, read_token(named.decide).encode())
     assert not one.tokens.opens(Door.DECIDE, read_token(settings.tokens.decide).encode())
+
+
+def test_a_person_can_bear_what_fresh_decisions_refuse(live):
+    path = live.settings.path
+    assert (live.settings.breaker.share, live.settings.breaker.accepted_until) == (0.05, None)
+    path.write_text(SOURCE + "[breaker]\nshare = 0.2\naccepted_until = 2026-11-26T15:00:00Z\n")
+    taken = []
+    assert live.changed()
+    assert live.reload(lambda one: taken.append(one.settings.breaker))
+    until = datetime(2026, 11, 26, 15, tzinfo=UTC)
+    assert [(one.share, one.accepted_until) for one in taken] == [(0.2, until)]
+    assert live.restart == ()
+    path.write_text(SOURCE + "[breaker]\naccepted_until = 2026-11-26T15:00:00\n")
+    assert live.changed()
+    assert not live.reload(taken.append)
+    assert "accepted_until has no zone" in live.error
