@@ -159,7 +159,8 @@ class Together:
         alpha = self._days.labs[ALPHA]
         done = alpha.apply(result=self._caught.result)
         held = done["released"]
-        why = f"; a guard held it for a person ({held[0]['why']}), who let it go" if held else ""
+        whys = "; ".join(sorted({one["why"] for one in held}))
+        why = f". A person looks at it ({whys}), and lets it go" if held else ""
         self._say(f"alpha's policy decides: {_counted(done['accounts'])}{why}")
         alpha.rule = self._caught.rule
         self._days.until(SHARED_H)
