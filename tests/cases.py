@@ -1,10 +1,9 @@
 """Cases for tests of policies, as one run of the detectors would give them."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from stillwatch.domain.decision import Subject
 from stillwatch.gateway.policy.case import Case, Member, Source
@@ -80,5 +79,5 @@ def blocks_everyone(folder: Path, **guards: Any) -> Policy:
         },
     }
     path = folder / "everyone.yaml"
-    path.write_text(yaml.safe_dump(said), encoding="utf-8")
+    path.write_text(json.dumps(said), encoding="utf-8")
     return load_policy(path)

@@ -8,8 +8,6 @@ Rules
     * What is too small or too uncertain is not drafted. Exempt accounts are in no campaign.
 """
 
-import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +41,7 @@ from stillwatch.profiles.phrases import shipped_rules
 from stillwatch.sharing import pseudonyms
 from stillwatch.sharing.settings import Settings
 from stillwatch.store import outbox
-from stillwatch.store.outbox import Draft
+from stillwatch.store.outbox import Draft, account_tag
 
 _ALWAYS: Final = (Technique("AML.T0024.002"), Technique("AML.T0040"))
 _LIES: Final = timedelta(days=5)
@@ -267,11 +265,6 @@ def recognised(connection: Connection, tags: Sequence[bytes], settings: Settings
     if last is not None and orjson.loads(last.body)["created_by_ref"] not in voices:
         return None  # a name that has ended: nobody can follow it
     return claim_id(StixId(best))
-
-
-def account_tag(secret: bytes, account: str) -> bytes:
-    """What stands for an account in this house's own list of what was claimed."""
-    return hmac.digest(secret, account.encode(), hashlib.sha256)[:16]
 
 
 def _day(text: str) -> date:

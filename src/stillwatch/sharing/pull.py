@@ -33,6 +33,7 @@ from stillwatch.sharing.board import board
 from stillwatch.sharing.history import Pull
 from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.known import Audience, Known, Logged, Refused, from_json, to_json
+from stillwatch.sharing.resting import NOTHING, Settled, settle
 from stillwatch.sharing.settings import Settings
 from stillwatch.store import inbox
 from stillwatch.store.database import Store
@@ -67,6 +68,8 @@ class Pulled:
     """Claims that came in this pull and break the field policy, with what it says of them."""
     fallen: tuple[Fallen, ...] = ()
     """What here rests on claims that count nothing now, whenever that happened."""
+    decided: Settled = NOTHING
+    """What became of decisions that rested on them."""
 
 
 def pull(
@@ -109,6 +112,7 @@ def pull(
         ]
         resting = inbox.resting_on(connection, gone)
         sunk = fallen(connection)
+        decided = settle(connection, datetime.now(UTC))
     return Pulled(
         after.size,
         new,
@@ -116,6 +120,7 @@ def pull(
         cosigned=_cosigned(hub, checkpoint, settings, key),
         apart=tuple(apart),
         fallen=sunk,
+        decided=decided,
     )
 
 

@@ -14,9 +14,8 @@ import orjson
 from sqlalchemy import Connection
 
 from stillwatch.domain.decision import Decision, Scope
-from stillwatch.sharing.drafts import account_tag
 from stillwatch.store import outbox
-from stillwatch.store.outbox import Draft
+from stillwatch.store.outbox import Draft, account_tag, actor_tag
 
 _FINDING: Final = "finding:"
 _RUN: Final = 16
@@ -53,17 +52,17 @@ def taken_back_by(
 def _tags(secret: bytes, decision: Decision) -> list[bytes]:
     one = decision.subject
     names = [one.value] if one.scope is Scope.ACCOUNT else list(decision.members)
-    return [account_tag(secret, name) for name in names]
+    return [tag(secret, name) for name in names for tag in (account_tag, actor_tag)]
 
 
 def _made_of(draft: Draft, finding: str) -> bool:
     """Whether a draft says that it was made from this finding: NAME of RESULT, or RESULT."""
     run, _, name = finding.partition("/")
-    start, of, place = draft.origin.rpartition(" of ")
-    if of and start != name:
-        return False
+    place = Path(
+        draft.origin.removeprefix(f"{name} of ")
+    )  # of another name: there is no such place
     try:
-        with (Path(place) / "findings.jsonl").open("rb") as file:
+        with (place / "findings.jsonl").open("rb") as file:
             digest = sha256()
             while part := file.read(1 << 20):
                 digest.update(part)

@@ -1,5 +1,6 @@
 """What awaits review, what was released, and what became of it."""
 
+import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -165,6 +166,16 @@ def trace(connection: Connection, stix_id: str, tags: Iterable[bytes]) -> None:
     rows = [{"tag": tag, "stix_id": stix_id} for tag in set(tags) - known]
     if rows:
         connection.execute(insert(traces), rows)
+
+
+def account_tag(secret: bytes, account: str) -> bytes:
+    """What stands for an account in this house's own list of what was claimed."""
+    return hmac.digest(secret, account.encode(), "sha256")[:16]
+
+
+def actor_tag(secret: bytes, label: str) -> bytes:
+    """What stands there for an actor, by the house's own label for it: often its account."""
+    return hmac.digest(secret, b"actor label\0" + label.encode(), "sha256")[:16]
 
 
 def traced(connection: Connection, tags: Iterable[bytes]) -> dict[str, int]:

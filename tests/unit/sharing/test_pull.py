@@ -1,7 +1,7 @@
 """What a pull believes: nothing that breaks the field policy, and all that was lawful once."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.known import NO_WITNESSES
 from stillwatch.sharing.pull import Pulled, pull, unlawful
 from stillwatch.sharing.settings import Settings
-from stillwatch.store import inbox
+from stillwatch.store import decisions, inbox
 from stillwatch.store.database import Store
 from tests.claims import examples
+from tests.decided import decided, in_force
 from tests.forum import Forum
 from tests.hubs import World, serving
 
@@ -94,11 +95,17 @@ def test_what_breaks_the_policy_is_kept_apart_and_told(reader: Reader) -> None:
 
     with reader.store.begin() as connection:
         inbox.rely(connection, stix_id, "a watch list")
+        asked = decided(effect="challenge", evidence=[stix_id], until=4e9)
+        decisions.add(connection, [asked], by="alice", now=datetime.now(UTC))
     forum.post("alpha", [version(forum, 3, description="x", revoked=True)])
     done = reader.pull()
     assert done.revoked == {stix_id: ["a watch list"]}  # taken back in whatever form
     assert [(one.claim, one.why) for one in done.fallen] == [(stix_id, "it is revoked")]
     assert reader.states() == {stix_id: ("revoked", 0.0)}
+    ((claim, why, fell, stay),) = map(astuple, done.decided.undone)
+    assert (claim, why, fell, stay) == (stix_id, "it is revoked", (asked.id,), 0)
+    with reader.store.begin() as connection:
+        assert in_force(connection, datetime.now(UTC)) == {}
 
 
 def test_what_was_lawful_when_it_was_signed_stays_so() -> None:

@@ -6,6 +6,7 @@ from stillwatch.cli.decisions.add import add
 from stillwatch.cli.decisions.appeal import appeal
 from stillwatch.cli.decisions.apply import apply
 from stillwatch.cli.decisions.arm import arm
+from stillwatch.cli.decisions.forget import forget
 from stillwatch.cli.decisions.held import held
 from stillwatch.cli.decisions.lift import lift
 from stillwatch.cli.decisions.listing import list_
@@ -19,7 +20,7 @@ from stillwatch.cli.decisions.undo import undo
 decisions = typer.Typer(
     help="Decide what happens to requests, see why, and take it back.", no_args_is_help=True
 )
-for command in (show, add, lift, undo, log, renumber, apply, simulate, arm):
+for command in (show, add, lift, undo, log, forget, renumber, apply, simulate, arm):
     decisions.command()(command)
 decisions.command("list")(list_)
 decisions.add_typer(appeal, name="appeal")

@@ -78,6 +78,10 @@ def uphold(
         typer.Option("--account", help="Let this account out; the decision on the others stands."),
     ] = "",
     allow_for: AllowFor = "",
+    share: Annotated[
+        bool,
+        typer.Option("--share", help="Revoke our claims that say it; the next publish sends that."),
+    ] = False,
     dry_run: DryRun = False,
     by: By = "",
     store: Store_ = "",
@@ -99,6 +103,8 @@ def uphold(
             spared=_account(account),
         )
         back = [] if account or only_this else _back(opened.secret, connection, done)
+        if share:
+            _revoke(connection, back, who(by), reason)
         still = _still(connection, done, account, now)
         if json:
             tell({**_record(done, back, dry_run), "still": ids_of(still)})
@@ -107,7 +113,8 @@ def uphold(
             tell_fallen(connection, done.fell)
             tell_remaining(still)
             for one in back:
-                say(f"{one.claim} is shared, {one.why}; to take it back everywhere: {one.command}")
+                how = "`stillwatch share publish`" if share else one.command
+                say(f"{one.claim} is shared, {one.why}; to take it back everywhere: {how}")
         if dry_run:
             connection.rollback()
 
@@ -182,6 +189,14 @@ def _back(secret: bytes, connection: Any, done: Upheld) -> "list[TakeBack]":
 
     kept = decisions.find(connection, done.appeal.decision)
     return [] if kept is None else taken_back_by(connection, secret, kept.decision, done.evidence)
+
+
+def _revoke(connection: Any, back: "list[TakeBack]", by: str, reason: str) -> None:
+    """Take claims of ours back; they leave with the next publish."""
+    from stillwatch.sharing.acts import revoke  # noqa: PLC0415 - it loads the detectors
+
+    for one in back:
+        revoke(connection, one.claim, by, reason)
 
 
 def _still(connection: Any, done: Upheld, account: str, now: datetime) -> list[Kept]:

@@ -27,7 +27,7 @@ DryRun = Annotated[
 ]
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,6})([mhdw])")
-_CELL: Final = text.Cut(chars=48)
+_WIDTH: Final = 48
 _PREFIX: Final = "decision--"
 
 
@@ -134,10 +134,15 @@ def at(instant: datetime) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print columns; cells that may hold others' words are made safe and cut."""
-    cells = [tuple(head), *(tuple(text.plain(cell, _CELL) for cell in row) for row in rows)]
+    cells = [tuple(head), *(tuple(map(_cell, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         print("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(said: str) -> str:
+    shown = text.plain(said, text.SENTENCE)
+    return shown if len(shown) <= _WIDTH else f"{shown[: _WIDTH - 1]}…"
 
 
 def tell_decisions(found: Sequence[Kept], now: datetime, open_: dict[str, str]) -> None:

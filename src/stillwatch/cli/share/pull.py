@@ -8,6 +8,7 @@ from stillwatch.cli.share.common import HERE, Config, Json, asked, opened, say, 
 from stillwatch.sharing.hub import Hub
 from stillwatch.sharing.pull import Pulled, Tell
 from stillwatch.sharing.pull import pull as follow
+from stillwatch.sharing.resting import Settled
 from stillwatch.sharing.settings import Settings
 from stillwatch.store.database import Store
 
@@ -27,6 +28,7 @@ def pull(config: Config = HERE, json: Json = False) -> None:
             "size": done.size, "new": done.new, "revoked": done.revoked,
             "apart": [{"id": id_, "refused": dict(reasons)} for id_, reasons in done.apart],
             "fallen": [asdict(one) for one in done.fallen], "withdrawn": gone,
+            "decided": asdict(done.decided),
             "cosigned": done.cosigned, "waiting": done.waiting, "tags": asdict(tags),
         })  # fmt: skip
         return
@@ -35,6 +37,7 @@ def pull(config: Config = HERE, json: Json = False) -> None:
     for one in done.fallen:
         if one.claim not in done.revoked:
             say(f"counts nothing: {one.claim}: {one.why}; rests on it: {', '.join(one.resting)}")
+    _tell_decided(done.decided)
     for digest in gone:
         say(f"withdrawn, no run uses it any more: rule {digest}")
     for stix_id, reasons in done.apart:
@@ -63,6 +66,20 @@ def _tell_tags(tags: "Synced") -> None:
     if tags.packs or tags.dropped:
         fresh = f"{tags.fetched} fetched, {tags.dropped} dropped"
         say(f"{tags.rows} rows of tags in {tags.packs} packs ({fresh})")
+
+
+def _tell_decided(settled: Settled) -> None:
+    for one in settled.undone:
+        say(
+            f"undone: {one.claim}: {one.why}; {len(one.fell)} decisions that rested on it fell, "
+            f"{one.stay} stand on what is left"
+        )
+        for id_ in one.fell[:20]:
+            say(f"  no longer in force: {id_}")
+    for id_ in settled.suspended:
+        say(f"observes, what it rests on does not count now: {id_}")
+    for id_ in settled.restored:
+        say(f"in force again, what it rests on counts: {id_}")
 
 
 def _withdrawn(done: Pulled) -> list[str]:

@@ -21,6 +21,8 @@ from stillwatch.gateway.policy.case import Case
 OWN_ONLY: Final = frozenset({Effect.THROTTLE, Effect.DEGRADE, Effect.BLOCK})
 """Need evidence of the lab's own."""
 HOUR: Final = timedelta(hours=1)
+_ROUNDING: Final = 1e-9
+"""Sums of shares are not exact."""
 
 
 @dataclass(frozen=True)
@@ -178,9 +180,9 @@ class Blast:
             return f"blast radius, blocks: {then.blocks:,} accounts blocked within an hour, at most {bounds.new_blocks_per_hour:,}"
         if then.touched > bounds.new_touched_per_hour:
             return f"blast radius, accounts touched: {then.touched:,} accounts touched within an hour, at most {bounds.new_touched_per_hour:,}"
-        if then.traffic > bounds.traffic_share:
+        if then.traffic > bounds.traffic_share + _ROUNDING:
             return f"blast radius, share of traffic: {then.traffic:.1%} of the traffic touched within an hour, at most {bounds.traffic_share:.1%}"
-        if then.accounts > bounds.account_share:
+        if then.accounts > bounds.account_share + _ROUNDING:
             return f"blast radius, share of accounts: {then.accounts:.1%} of the accounts touched within an hour, at most {bounds.account_share:.1%}"
         self.spent = then
         return ""

@@ -37,7 +37,7 @@ ACCESS_PATHS: Final = (
 """As ``docs/reference/schema.md`` names them; a policy may add its own under ``words``."""
 STEPS: Final = tuple(step.word for step in Step)
 FACTS: Final[Mapping[str, Name]] = {
-    "source": Name("word", "what the case was made from", lambda c: c.source.value, tuple(Source)),
+    "source": Name("word", "what the case was made from", lambda c: c.source.value, tuple(one.value for one in Source)),
     "own_evidence": Name("flag", "the lab itself has seen something", lambda c: c.own),
     "labs": Name("number", "distinct other labs whose word agrees", lambda c: c.labs),
     "confidence": Name(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
@@ -31,8 +31,6 @@ from stillwatch.sharing.settings import Settings
 from stillwatch.store import outbox, tagging
 from stillwatch.store.outbox import Draft
 from stillwatch.store.tagging import Held
-
-_LABEL: Final = b"actor label\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def draft(
                 f"actor {number}: {len(its)} identifiers, none strong enough to match alone"
             )
             continue
-        trace = hmac.digest(secret, _LABEL + label.encode(), "sha256")[:16]
+        trace = outbox.actor_tag(secret, label)
         known = next(iter(outbox.traced(connection, [trace])), None)
         stix = known if known is not None and not _ended(connection, known) else None
         body = None if stix else _claim(settings, seen)

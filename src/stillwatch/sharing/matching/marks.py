@@ -23,7 +23,7 @@ from stillwatch.intel.codenames import code_name
 from stillwatch.intel.ids import stix_id
 from stillwatch.intel.scales import one_digit_up, span
 from stillwatch.intel.stix import to_stix
-from stillwatch.sharing.drafts import account_tag, recognised, terms_of
+from stillwatch.sharing.drafts import recognised, terms_of
 from stillwatch.sharing.matching.suspects import Group, Suspected
 from stillwatch.sharing.settings import Settings
 from stillwatch.store import outbox, tagging
@@ -81,7 +81,7 @@ def draft(
     groups, left = tellable(suspected)
     made, marks = list[Draft](), 0
     for group in groups:
-        tags = [account_tag(secret, account) for account in group.accounts]
+        tags = [outbox.account_tag(secret, account) for account in group.accounts]
         known = recognised(connection, tags, settings)
         claim = _claim(group, settings, connection, known, suspected.fdr)
         stix = stix_id(claim)

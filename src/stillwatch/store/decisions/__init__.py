@@ -23,6 +23,7 @@ Rules
 
 from stillwatch.store.decisions.acts import Act, acts
 from stillwatch.store.decisions.ending import lift, refuse, release, sweep
+from stillwatch.store.decisions.forgetting import forget
 from stillwatch.store.decisions.making import add
 from stillwatch.store.decisions.reading import (
     Recent,
@@ -43,11 +44,11 @@ from stillwatch.store.decisions.stream import (
     renumber,
     standing,
 )
-from stillwatch.store.decisions.suspending import restore, suspend
-from stillwatch.store.decisions.undo import undo, undone
+from stillwatch.store.decisions.suspending import freeze, restore, suspend
+from stillwatch.store.decisions.undo import foreign_evidence, undo, undone
 
 __all__ = [
     "Act", "Behind", "Change", "Columns", "Kept", "Recent", "State", "Suspended", "acts", "add", "by_prefix",
-    "changes", "find", "lift", "listed", "made_since", "newest", "on", "refuse", "release", "renumber",
+    "changes", "find", "foreign_evidence", "forget", "freeze", "lift", "listed", "made_since", "newest", "on", "refuse", "release", "renumber",
     "restore", "standing", "suspend", "sweep", "touching", "undo", "undone",
 ]  # fmt: skip

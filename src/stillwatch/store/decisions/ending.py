@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from stillwatch.errors import InputError
 from stillwatch.store.decisions.acts import answerable, note
 from stillwatch.store.decisions.reading import find
-from stillwatch.store.decisions.rows import Edit, Kept, State, kept_of, unborne
+from stillwatch.store.decisions.rows import Edit, Kept, State, kept_of
 from stillwatch.store.decisions.stream import take_turn, told
 from stillwatch.store.schema import decisions
 
@@ -27,16 +27,10 @@ def lift(connection: Connection, id: str, *, by: str, reason: str, now: datetime
 
 
 def release(connection: Connection, id: str, *, by: str, reason: str, now: datetime) -> None:  # noqa: A002
-    """Let a held decision come into force. Raises ``InputError`` if it is not held.
-
-    One that a policy may not make, on another lab's word alone, becomes that person's own.
-    """
+    """Let a held decision come into force. Raises ``InputError`` if it is not held."""
     reason = answerable(by, reason)
     take_turn(connection)
     kept = _in_state(connection, id, "held", now)
-    one = kept.decision
-    if unborne(kept.effect, one.origin, one.evidence):
-        kept = replace(kept, decision=replace(one, origin=f"person:{by}"[:512]))
     _move(connection, [kept], "standing", "release", by, reason, now)
     told(connection, [id], now)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
 from itertools import islice
+from typing import Final
 
 import orjson
 from sqlalchemy import Connection, func, select
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, func, select
 from stillwatch.domain.decision import DecisionId, Effect, Scope, Subject
 from stillwatch.store.decisions.rows import Kept, State, kept_of, parts
 from stillwatch.store.schema import decision_evidence, decisions
+
+_WHOLE: Final = len("decision--") + 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,9 @@ def touching(connection: Connection, value: str, limit: int = 1000) -> list[Kept
 
 
 def by_prefix(connection: Connection, start: str, limit: int = 2) -> list[DecisionId]:
-    """Ids that begin so."""
-    begins = (decisions.c.id >= start) & (decisions.c.id < start + "~")
+    """Ids that begin so; a whole one is looked up, a part is searched for."""
+    whole = len(start) == _WHOLE
+    begins = decisions.c.id == start if whole else decisions.c.id.startswith(start, autoescape=True)
     query = select(decisions.c.id).where(begins).order_by(decisions.c.id).limit(limit)
     return [DecisionId(id_) for id_ in connection.scalars(query)]
 

@@ -94,7 +94,7 @@ def changes(connection: Connection, since: int, limit: int) -> list[Change]:
         return []
     query = (
         select(decision_changes.c.seq.label("change"), decision_changes.c.decision, decisions)
-        .join(decisions, decisions.c.id == decision_changes.c.decision)
+        .outerjoin(decisions, decisions.c.id == decision_changes.c.decision)
         .where(decision_changes.c.seq > since)
         .order_by(decision_changes.c.seq)
         .limit(limit)

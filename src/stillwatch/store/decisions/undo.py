@@ -69,6 +69,12 @@ def undone(connection: Connection, evidence: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def foreign_evidence(connection: Connection) -> frozenset[str]:
+    """Others' words that decisions rest on."""
+    query = select(decision_evidence.c.evidence).where(decision_evidence.c.own == 0).distinct()
+    return frozenset(connection.scalars(query))
+
+
 def _struck(kept: Kept, evidence: str, by: str, why: str) -> Kept:
     left = tuple(one for one in kept.decision.evidence if one != evidence)
     if kept.suspended and evidence in kept.suspended.causes:

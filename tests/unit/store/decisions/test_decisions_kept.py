@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from stillwatch.errors import InputError
+from stillwatch.store import appeals
 from stillwatch.store import decisions as d
 from stillwatch.store.database import Store
 from tests.databases import database_url
-from tests.decided import CLAIM, NOW, decided, in_force
+from tests.decided import CLAIM, NOW, decided, in_force, replayed
 
 __all__ = ["database_url"]
 BY = {"by": "alice", "now": NOW}
@@ -108,6 +109,29 @@ def test_held_ones_stay_out_of_the_stream_until_released(store: Store) -> None:
         assert acts[-2:] == [("release", one.id), ("refuse", other.id)]
 
 
+def test_what_is_held_again_leaves_the_stream(store: Store) -> None:
+    one = decided()
+    with store.begin() as connection:
+        d.add(connection, [one], **BY)
+        seq = d.newest(connection)
+        d.add(connection, [one], **BY, held="too many")
+        assert d.changes(connection, seq, 9) == [d.Change(seq + 1, one.id, None)]
+        assert in_force(connection) == {}
+        assert d.made_since(connection, NOW).blocks == {}
+
+
+def test_a_held_one_that_has_nothing_of_our_own_left_is_refused_by_that(store: Store) -> None:
+    one = decided(evidence=["case:1", CLAIM])
+    with store.begin() as connection:
+        d.add(connection, [one], **BY, held="a person looks")
+        d.undo(connection, "case:1", **WHY)
+        kept = d.find(connection, one.id)
+        assert kept is not None
+        assert kept.state == "refused"
+        with pytest.raises(InputError, match="not held: it is refused by bob"):
+            d.release(connection, one.id, **WHY)
+
+
 def test_undo_takes_what_has_nothing_of_our_own_left(store: Store) -> None:
     alone = decided("a")
     both = decided("b", evidence=["finding:run/C1", "finding:run/C2"])
@@ -152,10 +176,45 @@ def test_what_is_over_is_swept_once(store: Store) -> None:
         d.add(connection, [held], **BY, held="a person looks")
         seq = d.newest(connection)
         assert d.sweep(connection, one.until - timedelta(seconds=1)) == 0
+        assert in_force(connection, one.until - timedelta(seconds=1)) == {one.id: one}
+        assert in_force(connection, one.until) == {}
         assert d.sweep(connection, one.until) == 2
         assert d.sweep(connection, one.until) == 0
         assert d.changes(connection, seq, 9) == [d.Change(seq + 1, one.id, None)]
         assert in_force(connection, one.until) == {}
+
+
+def test_what_is_long_over_is_forgotten_and_followers_do_not_mind(store: Store) -> None:
+    gone, lifted, stands, contested = (
+        decided("a"),
+        decided("b", until=4e9),
+        decided("c", until=4e9),
+        decided("d"),
+    )
+    later = NOW + timedelta(days=30)
+    with store.begin() as connection:
+        seq = d.newest(connection)
+        d.add(connection, [gone, lifted, stands, contested], **BY)
+        appeals.open_appeal(connection, contested.id, "not me", "bob", NOW)
+        d.lift(connection, lifted.id, **WHY)
+        d.sweep(connection, later)
+        assert d.forget(connection, later, by="bob", now=later) == 1
+        assert d.forget(connection, later, by="bob", now=later) == 0
+        assert d.find(connection, gone.id) is None
+        assert d.listed(connection, evidence="finding:run/C1", state="ended") != []
+        assert replayed({}, d.changes(connection, seq, 99)) == in_force(connection, later)
+        assert [a.act for a in d.acts(connection, gone.id)] == ["add", "end", "forget"]
+
+
+@pytest.mark.parametrize("start", ["decision--%", "decision--_", "decision--", "decision--~"])
+def test_an_id_is_found_by_its_beginning_as_it_is_written(store: Store, start: str) -> None:
+    one, two = decided("a"), decided("b")
+    with store.begin() as connection:
+        d.add(connection, [one, two], **BY)
+        both = sorted([one.id, two.id]) if start == "decision--" else []
+        assert sorted(d.by_prefix(connection, start)) == both
+        assert d.by_prefix(connection, one.id) == [one.id]
+        assert d.by_prefix(connection, two.id[:30]) == [two.id]
 
 
 def test_suspended_for_two_causes_it_comes_back_when_both_are_gone(store: Store) -> None:
