@@ -24,7 +24,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from docs import identifierpages, intelpages, sharepages
+from docs import decisionpages, gatewaypages, identifierpages, intelpages, sharepages
 from stillwatch.campaigns.cohesion import FACETS
 from stillwatch.campaigns.keys import KINDS
 from stillwatch.cli import app
@@ -391,8 +391,10 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "share-toml.md": sharepages.share_toml,
     "stix.md": intelpages.stix,
     "policy.md": intelpages.policy,
+    "decision-policy.md": decisionpages.policy,
     "techniques.md": intelpages.techniques,
     "identifiers.md": identifierpages.identifiers,
+    "gateway.md": gatewaypages.gateway,
 }
 
 

@@ -58,6 +58,7 @@ class Gateway:
     decider: Decider
     throttles: NoThrottles
     streams: Streams
+    service: Service
 
     @property
     def url(self) -> str:
@@ -141,7 +142,7 @@ def gateway(
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(shared), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        found.append(Gateway(port, knowledge, live, figures, decider, throttles, streams))
+        found.append(Gateway(port, knowledge, live, figures, decider, throttles, streams, service))
         stop = asyncio.Event()
         loops.append((loop, stop))
         ready.set()

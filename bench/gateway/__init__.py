@@ -1,0 +1,1 @@
+"""What enforcing decisions costs."""

@@ -15,6 +15,14 @@
     [allow]
     accounts = ["acct_17"]        # never flagged, whatever they score
 
+    [kafka]                       # a topic that `stillwatch watch` follows
+    brokers = "192.0.2.10:9092"
+    topic = "requests"
+    group = "stillwatch"
+    start = "beginning"           # or "end", when nothing was read yet
+    [kafka.options]               # librdkafka's own settings
+    "security.protocol" = "SASL_SSL"
+
     [rules]
     folder = "our-rules"          # instead of the shipped ones
     enabled = "shared-rules"      # of other members, in use; see `stillwatch rules`
@@ -33,6 +41,7 @@ from typing import Any
 from stillwatch.detection.judge import DetectionOptions
 from stillwatch.errors import ConfigError
 from stillwatch.logs.mapping import ColumnMapping, read_mapping
+from stillwatch.logs.topics import KafkaOptions
 from stillwatch.places import data_folder
 
 
@@ -50,6 +59,8 @@ class Config:
     """Folder with ``phrases/`` and ``detection/``; None for the shipped one."""
     shared_rules: Path = field(default_factory=lambda: data_folder() / "rules")
     """Folder of other members' rules that are in use."""
+    kafka: KafkaOptions | None = None
+    """The topic that ``watch`` follows."""
 
 
 _SECTIONS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
@@ -60,6 +71,7 @@ _SECTIONS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
         for f in dataclasses.fields(DetectionOptions)
     },
     "allow": {"accounts": list},
+    "kafka": {"brokers": str, "topic": str, "group": str, "start": str, "options": dict},
     "rules": {"folder": str, "enabled": str},
 }
 
@@ -83,6 +95,7 @@ def load_config(path: Path | None) -> Config:
         allowed=frozenset(map(str, allow.get("accounts", []))),
         rules=path.parent / rules if rules else None,
         shared_rules=path.parent / shared if shared else data_folder() / "rules",
+        kafka=_kafka(data["kafka"], path) if "kafka" in data else None,
     )
 
 
@@ -118,6 +131,19 @@ def _share(value: float, name: str, path: Path) -> float:
     if not 0 < value < 1:
         raise ConfigError(f"{path}: {name} = {value} must lie between 0 and 1")
     return float(value)
+
+
+def _kafka(settings: Mapping[str, Any], path: Path) -> KafkaOptions:
+    for name in ("brokers", "topic"):
+        if not settings.get(name):
+            raise ConfigError(f"{path}: [kafka] names no {name}")
+    if settings.get("start", "beginning") not in ("beginning", "end"):
+        raise ConfigError(f"{path}: kafka.start is 'beginning' or 'end'")
+    more = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in settings.get("options", {}).items()
+    }
+    return KafkaOptions(**{**settings, "options": more})
 
 
 def _workers(value: int, path: Path) -> int:

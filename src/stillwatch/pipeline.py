@@ -1,8 +1,9 @@
 """The story: read → profile → measure → link → detect → report. Read this file first.
 
-``detect`` is what ``stillwatch detect`` does, ``profile`` what ``stillwatch profile`` does; both
-start from ``summarise``, which turns request logs (or profiles made earlier) into one profile
-per account. Everything after that works on profiles alone: no log is read twice.
+``detect`` is what ``stillwatch detect`` does: ``summarise`` turns request logs (or profiles made
+earlier) into one profile per account, ``assess`` judges profiles, ``report`` writes what was found.
+``stillwatch profile`` stops after the first, ``stillwatch watch`` keeps the profiles itself and does
+the other two again and again. Nothing after the first reads a log.
 """
 
 import os
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +22,10 @@ from stillwatch.config import Config
 from stillwatch.detection import travelling
 from stillwatch.detection.exempt import align, exemptions
 from stillwatch.detection.findings import Narrator
-from stillwatch.detection.judge import Judgement, judge
-from stillwatch.detection.rules import load_rules
+from stillwatch.detection.judge import DetectionOptions, Judgement, judge
+from stillwatch.detection.rules import Rule, load_rules
 from stillwatch.detection.suspects import suspects_of
-from stillwatch.domain.finding import RunSummary
+from stillwatch.domain.finding import AccountFinding, CampaignFinding, RunSummary
 from stillwatch.engines.local import SLICE, LocalEngine
 from stillwatch.errors import EmptyInput, InputError
 from stillwatch.logs import EventLog, Quarantine, ReadOptions, Tally, open_logs
@@ -97,6 +99,47 @@ def summarise(
     return Summarised(table, families, tuple(paths), tuple(formats), bad, told)
 
 
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What profiles are judged by, beside themselves."""
+
+    config: Config
+    families: tuple[Family, ...]
+    rules: Sequence[Rule]
+    shared: Sequence[travelling.Enabled]
+    """Rules of other members that are in use."""
+    records: pa.Table | None = None
+    """Account records as they were read."""
+    known: ProfileTable | None = None
+    """Benign profiles to calibrate on."""
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        families: tuple[Family, ...],
+        records: pa.Table | None = None,
+        known: ProfileTable | None = None,
+    ) -> Self:
+        """With the rules that the configuration names, as they are now."""
+        rules = load_rules((config.rules or shipped_rules()) / "detection")
+        shared = EnabledRules(config.shared_rules).load()
+        return cls(config, families, rules, shared, records, known)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """What profiles show, measured and in words."""
+
+    judgement: Judgement
+    accounts: pa.Table
+    """One row per account."""
+    flagged: Sequence[AccountFinding]
+    """Flagged accounts, and exempt ones that would have been."""
+    campaigns: Sequence[CampaignFinding]
+    suspected: suspects.Suspected
+
+
 def detect(
     paths: Sequence[str],
     out: Path,
@@ -112,63 +155,95 @@ def detect(
     check_writable(out)
     tally = Tally()
     records = read_accounts(accounts, tally) if accounts else None
-    rules = load_rules((config.rules or shipped_rules()) / "detection")
-    shared = EnabledRules(config.shared_rules).load()
+    load_rules((config.rules or shipped_rules()) / "detection")  # refused before hours of reading
+    EnabledRules(config.shared_rules).load()
 
     # read, profile
     read = summarise(
         paths, config, format=format, quarantine=out / "quarantine.jsonl", progress=progress
     )
     known = summarise(baseline, config, format=format, progress=progress) if baseline else None
-    table = read.table
     notes = (
         *read.remarks,
-        *(about_records(records, table.account_ids, tally) if records is not None else ()),
+        *(about_records(records, read.table.account_ids, tally) if records is not None else ()),
         *(about_baseline(known.quarantined, known.remarks) if known else ()),
     )
-    records = align(records, table.account_ids) if records is not None else None
-    excused = exemptions(table.account_ids, records, config.allowed)
-    exempt = np.array([why is not None for why in excused], dtype=np.bool_)
 
     # measure, link, detect
     if progress:
         progress("judge", 0, 0)
+    grounds = Grounds.of(config, read.families, records, known.table if known else None)
+    assessed = assess(read.table, grounds)
+
+    # report
+    return report(out, read, assessed, grounds, notes, started)
+
+
+def assess(
+    table: ProfileTable,
+    grounds: Grounds,
+    naming: Callable[[Judgement, Sequence[str]], Sequence[str]] | None = None,
+) -> Assessed:
+    """Judge all profiles of a sorted table, and put into words what was found.
+
+    ``naming`` gives the campaigns names, in the judgement's order; without it they are numbered.
+    """
+    detection, families = grounds.config.detection, grounds.families
+    records = grounds.records
+    records = align(records, table.account_ids) if records is not None else None
+    excused = exemptions(table.account_ids, records, grounds.config.allowed)
+    exempt = np.array([why is not None for why in excused], dtype=np.bool_)
+
+    # measure, link, detect
     judgement = judge(
         table.profiles,
         exempt,
-        tuple(family.name for family in read.families),
-        tuple(family.name for family in read.families if family.kind == "tactic"),
-        travelling.own_part(config.detection, shared),
-        known.table.profiles if known else None,
+        tuple(family.name for family in families),
+        tuple(family.name for family in families if family.kind == "tactic"),
+        travelling.own_part(detection, grounds.shared),
+        grounds.known.profiles if grounds.known else None,
     )
-
     judgement, ruled = travelling.apply(
-        shared, judgement, table.profiles, exempt, config.detection.fdr
+        grounds.shared, judgement, table.profiles, exempt, detection.fdr
     )
 
-    # report
-    hub_share = config.detection.hub_share
+    # put into words
+    names = tuple(naming(judgement, table.account_ids)) if naming else ()
     narrator = Narrator(
-        table.account_ids, table.profiles, judgement, rules, excused, hub_share, records, ruled
-    )
+        table.account_ids, table.profiles, judgement, grounds.rules, excused,
+        detection.hub_share, records, ruled, names,
+    )  # fmt: skip
     with ThreadPoolExecutor(1) as beside:  # links need the other core, sentences the interpreter
         linked = beside.submit(narrator.campaigns)
-        suspecting = beside.submit(_suspected, judgement, table, config)
+        suspecting = beside.submit(_suspected, narrator, detection)
         rows, found = narrator.accounts_table(), narrator.accounts()
-        campaigns, suspected = linked.result(), suspecting.result()
-    summary = _summary(read, judgement, records, config)
+        return Assessed(judgement, rows, found, linked.result(), suspecting.result())
+
+
+def report(
+    out: Path,
+    read: Summarised,
+    assessed: Assessed,
+    grounds: Grounds,
+    notes: Sequence[str],
+    started: float,
+) -> Result:
+    """Write what was found; ``started`` is when the work began, on the monotonic clock."""
+    summary = _summary(read, assessed.judgement, grounds.records, grounds.config)
     seconds = time.monotonic() - started
-    summary = replace(summary, notes=(*notes, *judgement.notes), seconds=seconds)
-    result = write_result(out, summary, rows, found, campaigns)
-    suspects.write(out, suspected)
+    summary = replace(summary, notes=(*notes, *assessed.judgement.notes), seconds=seconds)
+    result = write_result(out, summary, assessed.accounts, assessed.flagged, assessed.campaigns)
+    suspects.write(out, assessed.suspected)
     return result
 
 
-def _suspected(judgement: Judgement, table: ProfileTable, config: Config) -> suspects.Suspected:
+def _suspected(narrator: Narrator, detection: DetectionOptions) -> suspects.Suspected:
     """Groups below the bar, which other labs may know more of (``stillwatch campaigns``)."""
-    fdr, least = config.detection.fdr, config.detection.least_campaign
-    found = suspects_of(judgement, fdr)
-    return suspects.of_run(found, table.account_ids, table.profiles, fdr, least)
+    fdr, least = detection.fdr, detection.least_campaign
+    found = suspects_of(narrator.judgement, fdr)
+    return suspects.of_run(
+        found, narrator.account_ids, narrator.profiles, fdr, least, narrator.name
+    )
 
 
 def check_writable(folder: Path) -> None:

@@ -6,7 +6,7 @@ from stillwatch.cli.ondemand import on_demand
 
 _NAMES = (
     "detect", "profile", "explain", "logs", "simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns", "identifiers",
-    "evaluator", "screen", "decisions", "gateway",
+    "evaluator", "screen", "decisions", "gateway", "watch",
 )  # fmt: skip
 app = typer.Typer(
     name="stillwatch",

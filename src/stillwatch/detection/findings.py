@@ -62,6 +62,12 @@ class Narrator:
     """Sign-up records in the order of ``profiles`` (null rows where unknown), or None."""
     by_rules: Mapping[int, Reason] = field(default_factory=dict)
     """What shared rules say of an account, by its row."""
+    names: Sequence[str] = ()
+    """Names of the campaigns; empty: numbered by significance."""
+
+    def name(self, number: int) -> str:
+        """Name of a campaign."""
+        return self.names[number] if self.names else campaign_id(number)
 
     @cached_property
     def keys(self) -> Keys:
@@ -74,7 +80,7 @@ class Narrator:
         """One row per account, flagged or not, in the columns of the result."""
         judgement = self.judgement
         campaign = [
-            campaign_id(number) if number >= 0 else None for number in judgement.campaign.tolist()
+            self.name(number) if number >= 0 else None for number in judgement.campaign.tolist()
         ]
         return pa.table(
             {
@@ -138,7 +144,7 @@ class Narrator:
             score=float(judgement.scores[row]),
             p_value=float(judgement.p_values[row]),
             flagged=bool(judgement.flagged[row]),
-            campaign_id=CampaignId(campaign_id(number)) if member else None,
+            campaign_id=CampaignId(self.name(number)) if member else None,
             events=int(profile["events"]),
             first_seen=_instant(profile["first_seen"]),
             last_seen=_instant(profile["last_seen"]),
@@ -152,7 +158,7 @@ class Narrator:
         campaigns, streams = self.judgement.campaigns, self.judgement.groups.streams
         profile, members = campaigns.profiles[number], campaigns.members[number]
         return CampaignFinding(
-            campaign_id=CampaignId(campaign_id(number)),
+            campaign_id=CampaignId(self.name(number)),
             accounts=tuple(AccountId(self.account_ids[row]) for row in members.tolist()),
             events=int(profile["events"]),
             first_seen=_instant(profile["first_seen"]),
@@ -176,7 +182,7 @@ class Narrator:
             held = np.bincount(np.searchsorted(members, owner), minlength=members.size)
             index = float(judgement.campaigns.test.index[number])
             said = (
-                f"sampled requests carry the scaffold of campaign {campaign_id(number)}, whose "
+                f"sampled requests carry the scaffold of campaign {self.name(number)}, whose "
                 f"{members.size} accounts act as one job ({index:.1f} spreads of natural groups)."
             )
             percentile = 100.0 * (1 - judgement.p_values[members])

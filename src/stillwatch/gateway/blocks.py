@@ -18,7 +18,7 @@ import hashlib
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Final
 
@@ -82,6 +82,8 @@ class Block:
     """Seconds since 1970."""
     rests: list[str]
     """JSON of an object; no line breaks."""
+    wrong: tuple[str, ...] = ()
+    """What was wrong with the rows that were left out, see ``usable``."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -94,26 +96,40 @@ def encoded(columns: Mapping[str, list[Any]]) -> bytes:
 
 def decoded(line: bytes, place: int, limits: Limits = LIMITS) -> Block:
     """The block of a line. Raises ``InputError`` that names the line and the field."""
-    try:
-        said = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"line {place} is no JSON: {error}") from error
+    return _of_line(line, place, limits, checked)
+
+
+def decoded_usable(line: bytes, place: int, limits: Limits = LIMITS) -> Block:
+    """The same, without the rows that cannot be used: see ``usable``."""
+    return _of_line(line, place, limits, usable)
+
+
+def usable(said: object, limits: Limits = LIMITS) -> Block:
+    """As ``checked``, but a row that cannot be used is left out and said in ``wrong``.
+
+    One damaged row, or one with an effect of a version to come, must not cost a gateway all the
+    others. Raises ``InputError`` where the columns are no columns.
+    """
     try:
         return checked(said, limits)
-    except InputError as error:
-        raise InputError(f"line {place}: {error.message}") from error
+    except InputError:
+        columns = _columns(said, limits)
+    good, wrong, seen = list[tuple[Any, ...]](), list[str](), set[str]()
+    for place, row in enumerate(zip(*columns, strict=True), 1):
+        reason = _reason(row) or ("an id stands twice" if row[0] in seen else "")
+        if reason:
+            reason = reason.replace("row 1", f"row {place}")
+            wrong.append(f"decision {str(row[0])[:60]!r}: {reason}")
+        else:
+            seen.add(row[0])
+            good.append(row)
+    kept = [list(column) for column in zip(*good, strict=True)] or [[] for _ in FIELDS]
+    return replace(checked(dict(zip(FIELDS, kept, strict=True))), wrong=tuple(wrong))
 
 
 def checked(said: object, limits: Limits = LIMITS) -> Block:
     """Columns as a block. Raises ``InputError`` that names the field and the first bad row."""
-    if not isinstance(said, dict):
-        raise InputError(f"a block is an object with {', '.join(FIELDS)}")
-    columns: list[list[Any]] = [said.get(name, []) for name in FIELDS]
-    for name, column in zip(FIELDS, columns, strict=True):
-        if not isinstance(column, list) or len(column) > limits.rows:
-            raise InputError(f"{name} is a list of at most {limits.rows:,}")
-        if len(column) != len(columns[0]):
-            raise InputError(f"{name} is not as long as id")
+    columns = _columns(said, limits)
     ids, effects, scopes, values, untils, shadows, rests = columns
     codes = _coded(effects, _CODES, "effect")
     places = _coded(scopes, _SCOPE_CODES, "scope")
@@ -171,6 +187,41 @@ def rest_of(record: Mapping[str, Any]) -> str:
     """What a decision says besides its columns, as JSON."""
     rest = {name: value for name, value in record.items() if name not in FIELDS}
     return orjson.dumps(rest).decode()
+
+
+def _reason(row: tuple[Any, ...]) -> str:
+    """Why a row cannot be used; empty where it can."""
+    try:
+        checked({name: [value] for name, value in zip(FIELDS, row, strict=True)})
+    except InputError as error:
+        return error.message
+    return ""
+
+
+def _of_line(
+    line: bytes, place: int, limits: Limits, check: Callable[[object, Limits], Block]
+) -> Block:
+    try:
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"line {place} is no JSON: {error}") from error
+    try:
+        return check(said, limits)
+    except InputError as error:
+        raise InputError(f"line {place}: {error.message}") from error
+
+
+def _columns(said: object, limits: Limits) -> list[list[Any]]:
+    """The lists, in the order of ``FIELDS``, of one length."""
+    if not isinstance(said, dict):
+        raise InputError(f"a block is an object with {', '.join(FIELDS)}")
+    columns: list[list[Any]] = [said.get(name, []) for name in FIELDS]
+    for name, column in zip(FIELDS, columns, strict=True):
+        if not isinstance(column, list) or len(column) > limits.rows:
+            raise InputError(f"{name} is a list of at most {limits.rows:,}")
+        if len(column) != len(columns[0]):
+            raise InputError(f"{name} is not as long as id")
+    return columns
 
 
 def _check_end(text: bytes, digest: str) -> None:

@@ -71,6 +71,7 @@ class Breaker:
             weight = 1 + self.passed[slot] + self._passed_before[slot]
             self._weight += weight - self._refused_before.pop(slot, 0)
             self._refused[slot] = weight
+        if not self.tripped:
             self._judge(steady)
         if self.tripped:
             self._refused[slot] += 1

@@ -47,11 +47,15 @@ def request_of(said: Mapping[str, Any], unusable: Count) -> Request:
     """The request that names and values describe. Raises ``InputError``."""
     if not said.keys() <= _NAMES:
         raise _unknown(next(name for name in said if name not in _NAMES))
-    for name, value in said.items():
-        if value is not None and not isinstance(value, str):
-            raise InputError(f"{name} is a text or null")
-    found = Request(**said)
-    if any(value is not None and not 0 < len(value) <= _MOST for value in found):
+    found, usable = Request(*map(said.get, _PLACES)), True
+    for value in found:
+        if value is not None:
+            if type(value) is not str:
+                raise InputError(
+                    f"{next(n for n, v in said.items() if v is value)} is a text or null"
+                )
+            usable &= 0 < len(value) <= _MOST
+    if not usable:
         found = _usable(found, unusable)
     if found.address is not None and not is_address(found.address):
         unusable("address")

@@ -20,14 +20,21 @@ from typing import Any, Final, cast
 
 import httptools
 
-from stillwatch.gateway.http import Asked, Handler, Later, Reply, head, problem
+from stillwatch.gateway.heads import (
+    Refused,
+    origin_form,
+    too_large,
+    too_long,
+    waits_to_go_on,
+    without_offer,
+)
+from stillwatch.gateway.http import Asked, Handler, Later, Reply, Stream, head, problem
 from stillwatch.gateway.limits import Limits
 
 log = logging.getLogger("stillwatch.gateway")
 _WAITING: Final = 16
 """Requests behind an answer that takes time."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_PERSISTENCE: Final = (b"close", b"keep-alive")
 _NO_BODY: Final = frozenset({204, 304})
 _FOREVER: Final = float("inf")
 _HIGH: Final = 256 * 1024
@@ -61,14 +68,6 @@ class Shared:
         return task
 
 
-class _Refused(Exception):
-    """Raised inside the parser's calls, which end with it."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.status)
-        self.reply = reply
-
-
 class Connection(asyncio.Protocol):
     """One connection."""
 
@@ -86,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._length = 0
         self._reading = self._in_body = self._ending = self._half = self._lost = False
         self._only_reads = False
+        self._messages, self._timed = 0, (0, False, False)
         self._out: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
         self._waiting: deque[tuple[Asked, bool, bool]] = deque()
@@ -120,41 +120,31 @@ class Connection(asyncio.Protocol):
         self._silent += len(data)
         try:
             self._fed(data)
-        except _Refused as refused:
+        except Refused as refused:
             self._refuse(refused.reply)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
-            known = cause.reply if isinstance(cause, _Refused) else None
+            known = cause.reply if isinstance(cause, Refused) else None
             self._refuse(known or problem(400, "this cannot be read as a request"))
         except httptools.HttpParserError:
             self._refuse(problem(400, "this cannot be read as a request"))
         else:
             if self._silent > self._limits.head_bytes:
-                self._refuse(self._too_long())
+                self._refuse(too_long(self._limits))
         self._flush()
 
     def _fed(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # another protocol is offered and need not be taken (RFC 9110, 7.8): the parser stops
-            # behind the head, so the request is read anew without the offer
-            head = self._without_offer()
-            self._parser = httptools.HttpRequestParser(self)
-            self._fed(head + data[upgrade.args[0] :])
-
-    def _without_offer(self) -> bytes:
-        if self._parser.get_method() == b"CONNECT":
-            raise _Refused(problem(405, "this is no proxy", ((b"allow", b"GET, POST"),)))
-        version = self._parser.get_http_version().encode()
-        lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, version)]
-        for name, value in self._headers:
-            if name == b"connection":
-                words = [word.strip() for word in value.lower().split(b",")]
-                value = b", ".join(word for word in words if word in _PERSISTENCE)  # noqa: PLW2901
-            if name != b"upgrade":
-                lines.append(name + b": " + value)
-        return b"\r\n".join([*lines, b"", b""])
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                # the parser stops behind the head: the request is read anew without the offer
+                method, version = self._parser.get_method(), self._parser.get_http_version()
+                head = without_offer(method, self._url, version, self._headers)
+                self._parser = httptools.HttpRequestParser(self)
+                data = head + data[upgrade.args[0] :]
+            else:
+                return
 
     def eof_received(self) -> bool:
         """The asker sends no more. It may still read, but one who only waited has gone."""
@@ -185,8 +175,7 @@ class Connection(asyncio.Protocol):
         """A head begins."""
         self._url, self._headers, self._body, self._length = b"", [], [], 0
         self._reading, self._in_body = True, False
-        if self._task is None:
-            self._wait(self._limits.head_seconds)
+        self._messages += 1
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
@@ -202,38 +191,17 @@ class Connection(asyncio.Protocol):
         self._silent, self._in_body = 0, True
         if self._parser.should_upgrade():
             return
-        length = len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers)
-        if length > self._limits.head_bytes:
-            raise _Refused(self._too_long())
-        expected = self._checked()
-        if self._task is None:
-            self._wait(self._limits.body_seconds)
-            if expected and not self._out:
-                self._transport.write(_CONTINUE)
-
-    def _checked(self) -> bool:
-        """Whether the asker waits to be told to go on. Raises ``_Refused``."""
-        hosts, expected = 0, False
-        for name, value in self._headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"content-length" and int(value) > self._limits.body_bytes:
-                raise _Refused(self._too_large())
-            elif name == b"expect":
-                if value.lower() != b"100-continue":
-                    raise _Refused(problem(417, "only 100-continue can be expected"))
-                expected = True
         modern = self._parser.get_http_version() == "1.1"
-        if hosts > 1 or (modern and hosts == 0):
-            raise _Refused(problem(400, "a request names one Host (RFC 9112, 3.2)"))
-        return expected and modern
+        waits = waits_to_go_on(self._url, self._headers, self._limits, modern=modern)
+        if waits and self._task is None and not self._out:
+            self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self._silent = 0
         self._length += len(body)
         if self._length > self._limits.body_bytes:
-            raise _Refused(self._too_large())
+            raise Refused(too_large(self._limits))
         self._body.append(body)
 
     def on_message_complete(self) -> None:
@@ -244,7 +212,7 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         target, _, query = self._url.partition(b"?")
         if not target.startswith(b"/"):
-            target = _origin(target)
+            target = origin_form(target)
         asked = Asked(parser.get_method(), target, query, self._headers, b"".join(self._body))
         keep = parser.should_keep_alive()
         old = parser.get_http_version() != "1.1"
@@ -272,7 +240,7 @@ class Connection(asyncio.Protocol):
             self._task = self.shared.start(self._later(answer, asked, keep, old))
 
     async def _later(self, later: Later, asked: Asked, keep: bool, old: bool) -> None:
-        stream = _Stream(self, old)
+        stream = Stream(self.send, self.shared.date, old=old)
         try:
             reply = await later(stream)
         except asyncio.CancelledError:
@@ -328,8 +296,19 @@ class Connection(asyncio.Protocol):
         if self._out:
             self._transport.write(b"".join(self._out))
             self._out.clear()
-        if not self._reading and self._task is None and not self._ending and self._taken.is_set():
-            self._wait(self._limits.idle_seconds)
+        phase = (self._messages, self._reading, self._in_body)
+        if phase != self._timed and self._task is None:
+            self._timed = phase  # a head or a body gets no more time by coming in drops
+            if not self._ending and self._taken.is_set():
+                self._wait_on()
+
+    def _wait_on(self) -> None:
+        """For what is to come next."""
+        limits = self._limits
+        if not self._reading:
+            self._wait(limits.idle_seconds)
+        else:
+            self._wait(limits.body_seconds if self._in_body else limits.head_seconds)
 
     def _refuse(self, reply: Reply) -> None:
         """Tell what is wrong, unless another answer is being told, and end."""
@@ -359,11 +338,8 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
             if self._task is not None:
                 self.deadline = _FOREVER
-            elif self._reading:
-                limits = self._limits
-                self._wait(limits.body_seconds if self._in_body else limits.head_seconds)
             else:
-                self._wait(self._limits.idle_seconds)
+                self._wait_on()
 
     def late(self) -> None:
         """What was waited for has not come."""
@@ -382,43 +358,6 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         elif self._task is None and not self._reading:
             self._close()
-
-    def _too_long(self) -> Reply:
-        return problem(431, f"the head is longer than {self._limits.head_bytes} bytes")
-
-    def _too_large(self) -> Reply:
-        return problem(413, f"the body is longer than {self._limits.body_bytes} bytes")
-
-
-class _Stream:
-    """The writer of one answer: chunked, or ending with the connection for HTTP/1.0."""
-
-    def __init__(self, connection: Connection, old: bool) -> None:
-        self._connection, self._old = connection, old
-        self.begun = False
-        self.end = b"" if old else b"0\r\n\r\n"
-
-    async def begin(self, status: int, media: bytes) -> None:
-        """Send the head."""
-        lines = [*head(status, media, ()), self._connection.shared.date]
-        lines.append(b"cache-control: no-store\r\n")
-        lines.append(b"connection: close\r\n" if self._old else b"transfer-encoding: chunked\r\n")
-        self.begun = True
-        await self._connection.send(b"".join([*lines, b"\r\n"]))
-
-    async def write(self, data: bytes) -> None:
-        """Send a part."""
-        if data:
-            framed = data if self._old else b"%x\r\n%b\r\n" % (len(data), data)
-            await self._connection.send(framed)
-
-
-def _origin(target: bytes) -> bytes:
-    """Path of a target in absolute form (RFC 9112, 3.2.2); others have none of ours."""
-    if not target.lower().startswith((b"http://", b"https://")):
-        return target
-    _, slash, path = target.split(b"://", 1)[1].partition(b"/")
-    return slash + path or b"/"
 
 
 def _failed(error: Exception) -> Reply:

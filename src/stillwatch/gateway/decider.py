@@ -29,6 +29,7 @@ _PLACES: Final = 4096
 _SPREAD: Final = 2_654_435_761
 """Rows that are hit often may lie in step (Knuth, vol. 3, 6.4)."""
 _TICK_S: Final = 1.0
+_THROTTLE: Final = Effect.THROTTLE
 _FAR: Final = float("inf")
 
 
@@ -54,6 +55,8 @@ class Answer(NamedTuple):
     """Key of planted marks that a degraded answer is to carry."""
     held_back: bool = False
     """The decision would have refused; the breaker did not let it."""
+    scope: str | None = None
+    """What the decision is about; None where nothing stands."""
 
 
 class Taken(NamedTuple):
@@ -120,7 +123,7 @@ class Counts:
 class _Hits:
     """How often decisions were hit, in bounded memory and time.
 
-    Each decision has one of 4,096 places by its id. One that finds its place taken lowers the
+    Each decision has one of 4,096 places by its row. One that finds its place taken lowers the
     other's number and takes the place at 0 (the majority vote of Boyer and Moore, place by place):
     those hit most stay, and a number says "at least".
     """
@@ -129,9 +132,9 @@ class _Hits:
         self._ids: list[str] = [""] * _PLACES
         self._numbers = [0] * _PLACES
 
-    def add(self, id_: str) -> None:
+    def add(self, id_: str, row: int) -> None:
         """One more."""
-        place = hash(id_) & (_PLACES - 1)
+        place = (row * _SPREAD >> 16) & (_PLACES - 1)
         if self._ids[place] == id_:
             self._numbers[place] += 1
         elif self._numbers[place] <= 1:
@@ -151,7 +154,7 @@ class _Facts(NamedTuple):
     id: str
     effect: Effect
     answer: Answer
-    """Where it alone stands and nothing is in doubt."""
+    """Where it alone stands and nothing is in doubt; made anew when the knowledge is older."""
     rate: Rate | None
     fresh_until: float
     """Seconds since 1970; the decision is the breaker's business until then."""
@@ -180,6 +183,7 @@ class Decider:
         self._lock = Lock()
         self._counts = Counts()
         self._hits = _Hits()
+        self._effects = {effect.value: 0 for effect in Effect}
         self._known: tuple[Table, _Cache] = (knowledge.table, _empty())
         self._doubt = ""
         self._tick_at = 0.0
@@ -199,15 +203,29 @@ class Decider:
             self._tick(steady)
         table, now = self.knowledge.table, self._clock.base + steady
         verdict = table.verdict(request, now)
-        if verdict is not PASS or self._doubt:
+        if self._doubt or verdict[3] or verdict[4] or verdict[0] is _THROTTLE:
             return self._weighed(request, table, verdict, now)
-        breaker = self.breaker
+        # from here on what is usual: nothing stands, or one decision that has its answer
         who = hash(request[0] or request[1] or request[6])
+        breaker = self.breaker
+        if verdict is PASS:
+            with self._lock:
+                self._counts.plain += 1
+                breaker.total += 1
+                breaker.passed[who & MASK] += 1
+            return self._pass
+        id_, _, answer, _, fresh_until = self._facts(table, verdict[1])
         with self._lock:
-            self._counts.plain += 1
             breaker.total += 1
-            breaker.passed[who & MASK] += 1
-        return self._pass
+            if answer[0]:
+                breaker.passed[who & MASK] += 1
+            elif now < fresh_until and breaker.refuse(who & MASK, steady):
+                self._counts.held_back += 1
+                answer = _held_back(answer)
+            self._counts.decided += 1
+            self._effects[answer[2]] += 1
+            self._hits.add(id_, verdict[1])
+        return answer
 
     def release(self, lease: str) -> bool:
         """A request under a bound on concurrency is over; whether its lease still stood."""
@@ -221,7 +239,7 @@ class Decider:
             return Counts(
                 kept.plain + kept.decided,
                 kept.plain,
-                kept.effects.copy(),
+                Counter({name: n for name, n in self._effects.items() if n}),
                 kept.throttled,
                 kept.shadow.copy(),
                 kept.failed_open.copy(),
@@ -266,8 +284,6 @@ class Decider:
             answer = self._throttled(verdict, table)
         else:
             answer = facts.answer
-            if answer.age_s != self._age:
-                answer = answer._replace(age_s=self._age)
         closed: Scope | None = None
         opened: tuple[Scope, ...] = ()
         if (unread or self._doubt) and answer.allowed and not (facts and effect is Effect.ALLOW):
@@ -288,26 +304,26 @@ class Decider:
             elif fresh and self.breaker.refuse(slot, now - self._clock.base):
                 self._counts.held_back += 1
                 answer = _held_back(answer)
-            if facts is not None:
-                self._hits.add(facts.id)
-                self._counts.effects[answer.effect] += 1
+            if facts is not None and not closed:
+                self._hits.add(facts.id, row)
+                self._effects[answer.effect] += 1
             if answer.status != 200 or shadow or opened:
-                self._aside(answer, shadow, closed, opened)
+                self._aside(answer, list(zip(shadow, said, strict=True)), closed, opened)
         return answer
 
     def _aside(
         self,
         answer: Answer,
-        shadow: Sequence[_Facts],
+        shadow: Sequence[tuple[_Facts, int]],
         closed: Scope | None,
         opened: Sequence[Scope],
     ) -> None:
         """Count what is rarer; the lock is held."""
         counts = self._counts
         counts.throttled += answer.status == 429
-        for facts in shadow:
+        for facts, row in shadow:
             counts.shadow[facts.effect.value] += 1
-            self._hits.add(facts.id)
+            self._hits.add(facts.id, row)
         for scope in opened:
             counts.failed_open[scope.value] += 1
         if closed:
@@ -325,13 +341,11 @@ class Decider:
             if not taken.ok:
                 self._give_back("+".join(leases))
                 wait = taken.retry_after_s
-                return facts.answer._replace(
-                    allowed=False, status=429, retry_after_s=wait, age_s=self._age
-                )
+                return facts.answer._replace(allowed=False, status=429, retry_after_s=wait)
             if taken.lease:
                 leases.append(taken.lease)
         first = self._facts(table, rows[0]).answer
-        return first._replace(lease="+".join(leases) or None, age_s=self._age)
+        return first._replace(lease="+".join(leases) or None)
 
     def _unknown(self, request: Request) -> tuple[Scope | None, tuple[Scope, ...]]:
         """The first closed scope by which a request cannot be judged; else those it passes by."""
@@ -359,7 +373,7 @@ class Decider:
             self._known = table, known
         place = (row * _SPREAD >> 16) & (_PLACES - 1)
         found = known[place]
-        if found is not None and found[0] == row:
+        if found is not None and found[0] == row and found[1].answer[7] == self._age:
             return found[1]
         facts = self._read(table, row)
         known[place] = row, facts
@@ -376,8 +390,11 @@ class Decider:
         reason, age = rest["reason"], self._age
         answer = _made(
             Answer,
-            (not refused, status, effect._value_, id_, reason, None, (), age, None, cohort, False),
-        )
+            (
+                not refused, status, effect._value_, id_, reason, None, (), age, None, cohort,
+                False, table.scope(row)._value_,
+            ),
+        )  # fmt: skip
         fresh = 0.0
         if rest["origin"].startswith("policy:"):
             fresh = rest["made"] + self.breaker.bounds.fresh_s

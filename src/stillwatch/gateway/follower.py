@@ -16,6 +16,7 @@ import gc
 import logging
 import random
 import threading
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Final
 
 from stillwatch.errors import StillwatchError, StoredDataError
 from stillwatch.gateway import snapshot as snapshots
+from stillwatch.gateway.blocks import Block
 from stillwatch.gateway.clock import Clock
 from stillwatch.gateway.knowledge import Behind, Knowledge
 from stillwatch.gateway.source import Source, identity
@@ -34,6 +36,8 @@ _LONGEST_PAUSE_S: Final = 5.0
 _REFRESH_S: Final = 600.0
 """A snapshot is written anew after this time even if nothing changed: its age counts."""
 _LARGE: Final = 100_000
+_MOST_SAID: Final = 10
+_TIDY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Followed:
     failures: int = 0
     """Of the source, or within."""
     unusable: int = 0
-    """Changes that could not be read: their decisions no longer stand here."""
+    """Decisions that could not be read: they do not stand here."""
     swept: int = 0
     snapshots: int = 0
     """Written."""
@@ -83,6 +87,7 @@ class Follower:
         self._anew = True
         self._pauses = 0
         self._tried_snapshot = False
+        self._tidy_at = 0.0
         self._kept: tuple[int, float] | None = None
         """Number and steady time of the last snapshot."""
         self._stopping = threading.Event()
@@ -140,15 +145,16 @@ class Follower:
         seq, now, blocks = self.source.startup()
         clock = self.knowledge.clock
         clock.hear(now)
-        began = clock.steady()
+        began, wrong = clock.steady(), list[str]()
         with closing(blocks):
-            table = loaded(blocks)
+            table = loaded(_noted(blocks, wrong))
         if len(table) > _LARGE:
             gc.collect()
             gc.freeze()  # or each full collection would walk over all of it
-        self.knowledge.swap(table, seq, age_s=clock.steady() - began)
+        self.knowledge.swap(table, seq, age_s=self.source.age_s + clock.steady() - began)
         self._anew = False
         self._count(startups=1)
+        self._unusable(wrong)
         return True
 
     def _follow(self) -> bool:
@@ -156,11 +162,18 @@ class Follower:
         wait = self._wait_s if self.source.pushes else 0.0
         seq, now, changes = self.source.changes(self.knowledge.seq, wait)
         self.knowledge.clock.hear(now)
-        wrong = self.knowledge.apply(changes, seq)
-        for words in wrong:
-            _LOG.warning("a change could not be used: %s", words)
-        self._count(changes=len(changes), unusable=len(wrong))
+        wrong = self.knowledge.apply(changes, seq, age_s=self.source.age_s)
+        self._count(changes=len(changes))
+        self._unusable(wrong)
         return bool(changes)
+
+    def _unusable(self, wrong: list[str]) -> None:
+        """Say what could not be used, the first of it in words."""
+        self._count(unusable=len(wrong))
+        for words in wrong[:_MOST_SAID]:
+            _LOG.warning("not in force, it cannot be used: %s", words)
+        if len(wrong) > _MOST_SAID:
+            _LOG.warning("and %d more", len(wrong) - _MOST_SAID)
 
     def _failed(self, words: str) -> float:
         """The source is down: say so, fall back on the snapshot, ask again later."""
@@ -194,11 +207,13 @@ class Follower:
 
     def _maintain(self) -> None:
         """Now and then: sweep, and keep a snapshot."""
-        self._count(swept=self.knowledge.tidy())
-        self.knowledge.clock.look()
+        steady = self.knowledge.clock.steady()
+        if steady >= self._tidy_at:
+            self._tidy_at = steady + _TIDY_S
+            self._count(swept=self.knowledge.tidy())
+            self.knowledge.clock.look()
         if self.snapshot is None:
             return
-        steady = self.knowledge.clock.steady()
         if self._kept is not None:
             seq, at = self._kept
             since = steady - at
@@ -230,3 +245,10 @@ class Follower:
     def _count(self, **more: int) -> None:
         kept = self.counts
         self.counts = replace(kept, **{name: getattr(kept, name) + n for name, n in more.items()})
+
+
+def _noted(blocks: Iterable[Block], wrong: list[str]) -> Iterator[Block]:
+    """Blocks as they come; what was wrong with rows that are not in them is noted."""
+    for block in blocks:
+        wrong += block.wrong
+        yield block

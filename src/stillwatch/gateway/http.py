@@ -7,7 +7,7 @@ length but for a stream, which is chunked (RFC 9112, 7.1), or ends with the conn
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -42,17 +42,37 @@ class Reply(NamedTuple):
     """Further headers."""
 
 
-class Writer(Protocol):
-    """What a stream is written to."""
+def head(reply_status: int, media: bytes, fields: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    """Lines of a head that every answer has; the end and the framing are the connection's."""
+    lines = [_LINES[reply_status]]
+    if media:
+        lines.append(b"content-type: %b\r\n" % media)
+    lines += [b"%b: %b\r\n" % pair for pair in fields]
+    return lines
+
+
+class Stream:
+    """The writer of one answer: chunked, or ending with the connection for HTTP/1.0."""
+
+    def __init__(self, send: Callable[[bytes], Awaitable[None]], date: bytes, *, old: bool) -> None:
+        self._send, self._date, self._old = send, date, old
+        self.begun = False
+        self.end = b"" if old else b"0\r\n\r\n"
 
     async def begin(self, status: int, media: bytes) -> None:
         """Send the head of a stream."""
+        framing = b"connection: close" if self._old else b"transfer-encoding: chunked"
+        lines = [*head(status, media, ((b"cache-control", b"no-store"),)), self._date]
+        self.begun = True
+        await self._send(b"".join([*lines, framing, b"\r\n\r\n"]))
 
     async def write(self, data: bytes) -> None:
         """Send a part, when the reader has taken what came before."""
+        if data:
+            await self._send(data if self._old else b"%x\r\n%b\r\n" % (len(data), data))
 
 
-Later = Callable[[Writer], Awaitable[Reply | None]]
+Later = Callable[[Stream], Awaitable[Reply | None]]
 """An answer that takes time; None where it was written as a stream."""
 
 
@@ -63,15 +83,6 @@ class Handler:
     answer: Callable[[Asked], Reply | Later]
     refused: Callable[[int], None]
     """Told of what was refused before it was a request: the status."""
-
-
-def head(reply_status: int, media: bytes, fields: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-    """Lines of a head that every answer has; the end and the framing are the connection's."""
-    lines = [_LINES[reply_status]]
-    if media:
-        lines.append(b"content-type: %b\r\n" % media)
-    lines += [b"%b: %b\r\n" % pair for pair in fields]
-    return lines
 
 
 def problem(status: int, said: str, fields: Fields = ()) -> Reply:

@@ -65,8 +65,10 @@ class Knowledge:
             self._news.notify_all()
         self._tell()
 
-    def apply(self, changes: Iterable[Change], seq: int) -> list[str]:
+    def apply(self, changes: Iterable[Change], seq: int, *, age_s: float = 0.0) -> list[str]:
         """Make changes up to a number; what was wrong with those that could not be made.
+
+        ``age_s`` is how old the source's own knowledge is.
 
         A change that cannot be read removes its decision: what it was before no longer stands.
         """
@@ -84,7 +86,7 @@ class Knowledge:
             self._note(change)
         with self._news:
             self.seq = max(self.seq, seq)
-            self._hear(0.0)
+            self._hear(age_s)
             if any_made:
                 self._news.notify_all()
         if any_made:

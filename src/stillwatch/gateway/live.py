@@ -7,6 +7,7 @@ new token is good a second after it was written. What takes a restart is named, 
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from stillwatch.errors import ConfigError
@@ -26,6 +27,8 @@ class Live:
         """Raises ``ConfigError`` for tokens that cannot be used: a gateway starts whole."""
         self._doors = tuple(doors)
         self._started = load_settings(settings.path) if settings.path else settings
+        self._told_decide = settings.tokens.decide != self._started.tokens.decide
+        """Whether the command line named the file of those who ask."""
         self.settings = settings
         self.tokens = Tokens.load(settings.tokens, self._doors)
         self.reader = Reader(settings.request)
@@ -52,6 +55,9 @@ class Live:
         """Take up the files as they are now; whether that could be. ``taken`` hears of it."""
         try:
             new = load_settings(self.settings.path) if self.settings.path else self.settings
+            if self._told_decide:
+                kept = replace(new.tokens, decide=self.settings.tokens.decide)
+                new = replace(new, tokens=kept)
             tokens = Tokens.load(new.tokens, self._doors)
         except ConfigError as error:
             self.error = str(error)

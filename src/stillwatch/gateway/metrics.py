@@ -47,7 +47,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "refused_total": _of("counter", "What was no request that could be read.", status=STATUSES),
     "decisions_total": _of(
         "counter", "Answers by the effect of the decision that said so, allow where none stands.",
-        effect=(*_EFFECTS, "closed"),
+        effect=(*_EFFECTS, "closed"), scope=(*_SCOPES, "none"),
     ),
     "shadow_total": _of(
         "counter", "Answers that a shadow decision would have changed.", effect=_EFFECTS

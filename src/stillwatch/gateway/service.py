@@ -18,7 +18,7 @@ from stillwatch.errors import InputError
 from stillwatch.gateway.carried import asked_request
 from stillwatch.gateway.decider import Answer, Decider
 from stillwatch.gateway.envoy import PREFIX, for_envoy
-from stillwatch.gateway.http import JSON, Asked, Fields, Later, Reply, Writer, problem, told
+from stillwatch.gateway.http import JSON, Asked, Fields, Later, Reply, Stream, problem, told
 from stillwatch.gateway.limits import Limits
 from stillwatch.gateway.live import Live
 from stillwatch.gateway.metrics import Figures
@@ -115,7 +115,7 @@ class Service:
         route = self._routes.get(path)
         if route is None:
             if path != PREFIX and not path.startswith(b"/envoy/"):
-                return self._counted("other", began, problem(404, "there is nothing here"))
+                return self._counted("other", began, self._nowhere())
             route = self._envoy_route
         if route.methods is not None and asked.method not in route.methods:
             allowed = ((b"allow", b", ".join(sorted(route.methods))),)
@@ -129,6 +129,14 @@ class Service:
             return self._counted(route.name, began, answer)
         return partial(self._in_time, route.name, began, answer)
 
+    def paths(self) -> set[str]:
+        """Where something is answered, beside what lies under Envoy's prefix."""
+        return {path.decode() for path in self._routes}
+
+    def _nowhere(self) -> Reply:
+        known = ", ".join(sorted(self.paths()))
+        return problem(404, f"there is {known}, and {PREFIX.decode()}/ for Envoy")
+
     def refused(self, status: int) -> None:
         """Count what was no request."""
         self._figures.add("refused_total", str(status))
@@ -136,7 +144,7 @@ class Service:
     def decided(self, request: Request) -> Answer:
         """The decision on a request, counted."""
         answer = self._decider.decide(request)
-        self._figures.add("decisions_total", answer.effect)
+        self._figures.add("decisions_total", answer.effect, answer.scope or "none")
         return answer
 
     def unusable(self, member: str) -> None:
@@ -153,7 +161,7 @@ class Service:
         figures.observe(time.perf_counter() - began, "answer_seconds", name)
         return reply
 
-    async def _in_time(self, name: str, began: float, later: Later, writer: Writer) -> Reply | None:
+    async def _in_time(self, name: str, began: float, later: Later, writer: Stream) -> Reply | None:
         reply = await later(writer)
         self._counted(name, began, reply or Reply(200))
         return reply
@@ -196,7 +204,7 @@ class Service:
             return problem(503, "too many sign-ups at once", ((b"retry-after", b"1"),))
         return partial(self._screened, asked.body)
 
-    async def _screened(self, body: bytes, writer: Writer) -> Reply:
+    async def _screened(self, body: bytes, writer: Stream) -> Reply:
         del writer
         assert self._parts.screening is not None
         self._screening += 1

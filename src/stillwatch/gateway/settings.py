@@ -17,61 +17,6 @@ from typing import Any, Final, Literal, get_args
 from stillwatch.domain.decision import Scope
 from stillwatch.errors import ConfigError
 
-TEMPLATE: Final = """\
-# What this gateway follows, where it listens, and whom it believes. See docs/reference/gateway.md
-# Paths are relative to this file. What is commented out shows the default.
-
-[source]
-{source}
-snapshot = "gateway.snapshot"      # what was known, for a start without the source
-poll_s = {poll_s:<17}          # how often the source is asked for changes
-
-[listen]
-# host = "127.0.0.1"               # put TLS in front of anything else
-# port = 8787
-# workers = 1                      # each holds all decisions in memory
-# grpc_port = 9797                 # Envoy's ext_authz over gRPC; needs the extra "envoy"
-
-[tokens]
-decide = "decide.token"            # of those who ask for decisions (proxies, applications)
-stream = "stream.token"            # of gateways that follow this one: it names customers
-metrics = "metrics.token"          # of those who read /metrics and /readyz only
-# screen = "screen.token"          # of the sign-up service, with --screen
-
-# How requests that Envoy or nginx pass on say who is asking. Let the proxy set these headers from
-# what it has verified itself, and drop them from what clients send.
-[request]
-account = "x-account-id"
-# key = "x-api-key-id"             # the id of an API key
-# key_form = "plain"               # "sha256": the header holds the key itself, e.g. authorization
-# organisation = "x-organization-id"
-# ja4 = "x-ja4"
-# campaign = ""
-# sign_up = ""
-# address = "x-forwarded-for"
-# trusted_hops = 1                 # proxies of ours that append to it; 0: the header is not read
-# trusted_networks = []            # where further proxies of ours stand, e.g. ["10.0.0.0/8"]
-
-# What happens without knowledge, and with knowledge that is too old. Open: requests pass.
-[fail]
-# closed = []                      # scopes that are refused then, e.g. ["sign-up"]
-# stale_s = 3600                   # age of knowledge that is too old
-
-[throttle]
-# file = "gateway.throttle"        # shared by the workers of this machine
-
-[stream]
-# readers = 64                     # gateways that may wait for changes at a time, per worker
-# wait_s = 30
-
-[refusal]
-# appeal = ""                      # told to who is refused, e.g. "https://example.com/appeals"
-"""
-STORE_LINE: Final = 'store = "{store}"'
-UPSTREAM_LINES: Final = (
-    'upstream = "{upstream}"\ntoken_file = "upstream.token"       # mode 0600: its stream token'
-)
-
 KeyForm = Literal["plain", "sha256"]
 Network = IPv4Network | IPv6Network
 
@@ -320,7 +265,7 @@ def _fail(said: Mapping[str, Any], where: str) -> Fail:
     for scope in said.get("closed", []):
         if scope not in list(Scope):
             close = difflib.get_close_matches(str(scope), list(Scope), 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(Scope)}"
+            hint = f"did you mean {str(close[0])!r}?" if close else f"known: {', '.join(Scope)}"
             raise ConfigError(f"{where}fail.closed = {scope!r}", hint=hint)
     return Fail(
         frozenset(Scope(scope) for scope in said.get("closed", [])),

@@ -7,6 +7,7 @@ aside for whoever looks into it.
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ from stillwatch.gateway.table import Table, loaded
 
 FORMAT: Final = "stillwatch decisions 1"
 _AHEAD_S: Final = 3600.0
+_PART: Final = ".part"
+_LEFT_S: Final = 3600.0
 
 
 class Snapshot(NamedTuple):
@@ -35,7 +38,8 @@ class Snapshot(NamedTuple):
 def write(path: Path, knowledge: Knowledge, source: str) -> int:
     """Keep what is known of a source (by its identity); how many bytes. Raises ``OSError``."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")  # 0600
+    _clear(path)
+    descriptor, beside = tempfile.mkstemp(_PART, path.name + ".", path.parent)  # 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             for line in sealed(_lines(knowledge, source)):
@@ -101,6 +105,14 @@ def _head(line: bytes, source: str, now: float) -> dict[str, Any]:
     if at > now + _AHEAD_S:
         raise StoredDataError("it is of an instant to come: which clock is wrong?")
     return head
+
+
+def _clear(path: Path) -> None:
+    """Remove what writers that were killed have left; those at work have touched theirs lately."""
+    for left in path.parent.glob(f"{path.name}.*{_PART}"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_S:
+                left.unlink()
 
 
 def _sync(folder: Path) -> None:

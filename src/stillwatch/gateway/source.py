@@ -25,9 +25,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from stillwatch.errors import ConfigError, InputError, PeerError, StillwatchError
-from stillwatch.gateway.blocks import FIELDS, LIMITS, Block, checked, decoded, opened
+from stillwatch.gateway.blocks import FIELDS, LIMITS, Block, decoded_usable, opened, usable
 from stillwatch.gateway.knowledge import Behind, Change
-from stillwatch.gateway.stream import change_of, head_of
+from stillwatch.gateway.stream import Head, change_of, head_of
 from stillwatch.store import decisions
 from stillwatch.store.database import Store
 
@@ -58,6 +58,8 @@ class Source(Protocol):
     """For people, without secrets; a snapshot names where it is from by it."""
     pushes: bool
     """Whether ``changes`` waits until there are some."""
+    age_s: float
+    """How old what it said last was: 0 for a store, and for a gateway that hears from its own."""
 
     def startup(self) -> Startup:
         """Everything in force. Raises ``PeerError``; the blocks may raise it too."""
@@ -73,6 +75,7 @@ class StoreSource:
     """The lab's store itself."""
 
     pushes = False
+    age_s = 0.0
 
     def __init__(self, url: str, *, wall: Callable[[], float] = time.time) -> None:
         """``url`` as for ``Store``. Raises ``ConfigError`` for one that is none."""
@@ -92,6 +95,8 @@ class StoreSource:
             url = parsed.update_query_dict(kept).render_as_string(hide_password=False)
         self._url, self._wall = url, wall
         self._store: Store | None = None
+        self._file: tuple[int, int] | None = None
+        """Which file was opened: device and inode."""
 
     def startup(self) -> Startup:
         """Everything in force."""
@@ -123,12 +128,7 @@ class StoreSource:
             since = datetime.fromtimestamp(now - _ENDED_S, UTC)
             for columns in decisions.standing(connection, since):
                 said = {name: list(getattr(columns, name)) for name in FIELDS}
-                try:
-                    yield checked(said)
-                except InputError as error:
-                    raise PeerError(
-                        f"the store {self.name} holds what cannot be used: {error}"
-                    ) from error
+                yield usable(said)
 
     @contextmanager
     def _asked(self) -> Iterator[Connection]:
@@ -142,12 +142,24 @@ class StoreSource:
             raise PeerError(error.message, hint=error.hint) from error
 
     def _opened(self) -> Store:
-        """Never made here: an empty store in place of a disk that is gone would free everybody."""
-        if self._store is None:
-            if self._sqlite and self._path and not Path(self._path).exists():
+        """Never made here: an empty store in place of a disk that is gone would free everybody.
+
+        Raises ``Behind`` where another file lies in the place of the one that was followed, e.g. a
+        backup that was restored: the open one is still there to read, and nobody writes to it.
+        """
+        if self._sqlite and self._path:
+            file = _file(self._path)
+            if file is None:
+                self.close()
                 raise PeerError(
                     f"there is no store {self._path}", hint="stillwatch decisions list makes one"
                 )
+            if file != self._file:
+                known, self._file = self._file, file
+                self.close()
+                if known is not None:
+                    raise Behind
+        if self._store is None:
             self._store = Store(self._url)
         return self._store
 
@@ -189,6 +201,7 @@ class HttpSource:
             raise ConfigError(f"{url} would send the token unprotected", hint="use https://")
         self.name = f"{split.scheme}://{split.netloc}{split.path.rstrip('/')}"
         self._url = f"{self.name}/v1/decisions/stream"
+        self.age_s = 0.0
         self._bounds = bounds or Bounds()
         headers = {"accept": "application/x-ndjson", "accept-encoding": "identity"}
         if token:
@@ -204,7 +217,7 @@ class HttpSource:
     def startup(self) -> Startup:
         """Everything in force."""
         lines = self._asked({}, 0.0)
-        seq, now, whole = _head(next(lines, b""), self.name)
+        seq, now, whole, self.age_s = _head(next(lines, b""), self.name)
         if not whole:
             raise PeerError(f"{self.name} sent changes where everything was asked for")
         return seq, now, _blocks(lines)
@@ -212,7 +225,7 @@ class HttpSource:
     def changes(self, since: int, wait_s: float) -> Since:
         """What came after a number; waits so many seconds for the first."""
         lines = self._asked({"since": str(since), "wait": f"{wait_s:g}"}, wait_s)
-        seq, now, whole = _head(next(lines, b""), self.name)
+        seq, now, whole, self.age_s = _head(next(lines, b""), self.name)
         if whole or seq < since:
             raise PeerError(f"{self.name} answered something else than what came after {since}")
         return seq, now, list(self._changes(lines, seq))
@@ -281,6 +294,14 @@ class HttpSource:
             yield b"".join(rest)
 
 
+def _file(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def source_of(url: str, token: str = "") -> Source:
     """A source by its URL: ``http(s)`` is another gateway, anything else a store."""
     return HttpSource(url, token) if url.startswith(("http://", "https://")) else StoreSource(url)
@@ -294,13 +315,12 @@ def identity(source: Source) -> str:
 def _blocks(lines: Iterator[bytes]) -> Generator[Block, None, None]:
     try:
         for place, line in enumerate(lines, 2):
-            yield decoded(line, place)
+            yield decoded_usable(line, place)
     except InputError as error:
         raise PeerError(f"the answer was refused: {error.message}") from error
 
 
-def _head(line: bytes, name: str) -> tuple[int, float, bool]:
-    """Number, time, and whether everything follows."""
+def _head(line: bytes, name: str) -> Head:
     try:
         return head_of(line)
     except ValueError as error:

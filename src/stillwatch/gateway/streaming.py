@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final
 from urllib.parse import parse_qsl
 
-from stillwatch.gateway.http import NDJSON, Asked, Later, Reply, Writer, problem
+from stillwatch.gateway.http import NDJSON, Asked, Later, Reply, Stream, problem
 from stillwatch.gateway.knowledge import Behind, Knowledge
 from stillwatch.gateway.settings import Streaming
 from stillwatch.gateway.stream import change_lines, startup_lines
@@ -53,7 +53,7 @@ class Streams:
         if self.readers >= self._bounds.readers:
             return problem(503, "too many readers", ((b"retry-after", b"2"),))
 
-        async def later(writer: Writer) -> Reply | None:
+        async def later(writer: Stream) -> Reply | None:
             self.readers += 1
             try:
                 if since is None:
@@ -65,13 +65,13 @@ class Streams:
 
         return later
 
-    async def _startup(self, writer: Writer) -> None:
+    async def _startup(self, writer: Stream) -> None:
         lines = startup_lines(self._knowledge)
         await writer.begin(200, NDJSON)
         while line := await asyncio.to_thread(next, lines, b""):
             await writer.write(line)
 
-    async def _changes(self, writer: Writer, since: int, wait_s: float) -> Reply | None:
+    async def _changes(self, writer: Stream, since: int, wait_s: float) -> Reply | None:
         await self._wait(since, wait_s)
         try:
             lines = change_lines(self._knowledge, since)

@@ -22,6 +22,7 @@ Rules
 <Effect.ALLOW: 'allow'>
 """
 
+import mmap
 import sys
 from array import array
 from bisect import bisect_left
@@ -47,6 +48,10 @@ _LOW: Final = 0xFFFF
 """Of a key of the sorted ids: the place in its segment; above it, bits of the id."""
 _MOST_SHARED: Final = 65_536
 _SLACK: Final = 1024
+_LARGE: Final = 65_536
+_HEAD, _FINDING = b'{"reason":"', b'","evidence":["finding:'
+_STANDARD, _ORIGIN = b'"],"origin":"policy:standard","made":', b'"],"origin":"'
+"""What nearly all decisions say: kept as a byte each that no JSON text holds."""
 _WIDTHS: Final = {4: 32, 6: 128}
 
 
@@ -114,7 +119,7 @@ class Table:
         """0: gone."""
         self._next = array("i")
         """Next row about the same subject, or -1."""
-        self._blobs: list[bytes] = []
+        self._blobs: list[bytes | mmap.mmap] = []
         self._rests = array("Q")
         """Blob, and place in it, of what a decision says besides."""
         self._shared: dict[str, int] = {}
@@ -184,10 +189,12 @@ class Table:
         """What an answer needs of a decision: id, effect (shadow or not), and ``rest``."""
         if self._owners:
             row = self._owners.get(row, row)
-        at = self._rests[row]
-        blob, start = self._blobs[at >> 32], at & 0xFFFFFFFF
-        rest = orjson.loads(blob[start : blob.index(b"\n", start)])
+        rest = orjson.loads(self._text(row))
         return _id(self._ids[row * 16 : row * 16 + 16]), EFFECTS[self._effects[row] % SHADOW], rest
+
+    def scope(self, row: int) -> Scope:
+        """What a row's decision is about."""
+        return SCOPES[self._scopes[self._owners.get(row, row)]]
 
     def id(self, row: int) -> DecisionId:
         """Id of a row's decision."""
@@ -371,18 +378,20 @@ class Table:
     def _text(self, row: int) -> bytes:
         at = self._rests[row]
         blob, start = self._blobs[at >> 32], at & 0xFFFFFFFF
-        return blob[start : blob.index(b"\n", start)]
+        return _long(blob[start : blob.find(b"\n", start)])
 
     def _kept(self, rests: list[str]) -> "array[int]":
         """Where each text is kept; what few share is kept once."""
         distinct = dict.fromkeys(rests)
         few = 2 * len(distinct) <= len(rests) or len(distinct) == 1
         fresh = [one for one in distinct if one not in self._shared] if few else list(distinct)
-        encoded = [one.encode() for one in fresh]
         base = len(self._blobs) << 32
-        if encoded:
-            self._blobs.append(b"\n".join(encoded) + b"\n")
-        places = accumulate((len(one) + 1 for one in encoded), initial=base)
+        text = _short("\n".join([*fresh, ""]).encode())
+        if fresh:
+            self._blobs.append(_apart(text) if len(text) >= _LARGE else text)
+        ends = text.split(b"\n")
+        ends.pop()
+        places = accumulate((len(one) + 1 for one in ends), initial=base)
         if not few:
             if len(fresh) == len(rests):
                 return array("Q", list(places)[:-1])
@@ -528,6 +537,24 @@ def loaded(blocks: Iterable[Block]) -> Table:
             raise InputError(f"more than {LIMITS.total:,} decisions")
         table.add(block)
     return table
+
+
+def _short(text: bytes) -> bytes:
+    text = text.replace(_HEAD, b"\x01").replace(_FINDING, b"\x02")
+    return text.replace(_STANDARD, b"\x03").replace(_ORIGIN, b"\x04")
+
+
+def _long(text: bytes) -> bytes:
+    """The inverse."""
+    text = text.replace(b"\x01", _HEAD).replace(b"\x02", _FINDING)
+    return text.replace(b"\x03", _STANDARD).replace(b"\x04", _ORIGIN)
+
+
+def _apart(text: bytes) -> mmap.mmap:
+    """In pages of its own: in between what comes and goes while loading, it would leave holes."""
+    pages = mmap.mmap(-1, len(text))
+    pages.write(text)
+    return pages
 
 
 def _id(name: bytes | bytearray) -> DecisionId:

@@ -107,7 +107,7 @@ def _folder(folder: Path, passed_over: Counter[str]) -> Iterator[Found]:
             continue
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             passed_over["hidden"] += 1
-        elif not _known_suffix(path):
+        elif not is_log_name(path):
             passed_over[f"suffix {path.suffix or '(none)'}"] += 1
         else:
             count += 1
@@ -119,7 +119,8 @@ def _folder(folder: Path, passed_over: Counter[str]) -> Iterator[Found]:
         )
 
 
-def _known_suffix(path: Path) -> bool:
+def is_log_name(path: Path) -> bool:
+    """Whether a file of this name is read where it is found in a folder."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
         # S3 deliveries are often named ….json.gz, sometimes just ….gz

@@ -8,6 +8,7 @@ It never raises for a bad row; it hands it to ``Reading.reject``.
 0.01
 """
 
+import builtins
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,8 @@ class Source:
     """``gzip``, ``zstd`` or ``None``."""
     remote: bool = False
     """True if it is read through DuckDB."""
+    held: builtins.bytes | None = None
+    """Whole lines that were taken off a growing log, to be read instead of what is at ``path``."""
 
 
 @dataclass(slots=True)

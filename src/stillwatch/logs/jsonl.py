@@ -22,7 +22,6 @@ from stillwatch.logs.assemble import assemble
 from stillwatch.logs.interface import Reading
 from stillwatch.logs.lines import (
     Item,
-    is_json_lines,
     json_items,
     keys_in,
     looks_like_json,
@@ -61,7 +60,7 @@ class JsonlFormat:
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Yield canonical batches."""
         text = opened(reading)
-        if reading.options.mapping is not None or not is_json_lines(text.head):
+        if reading.options.mapping is not None or not text.lines:
             return _rowwise(reading, json_items(reading, text))
         return _quickly(reading, text.parts)
 

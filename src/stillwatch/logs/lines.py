@@ -34,12 +34,15 @@ class Opened(NamedTuple):
     head: bytes
     parts: Iterator[bytes]
     """Everything, the beginning included."""
+    lines: bool = False
+    """Whether it is JSON lines, if it is JSON at all."""
 
 
 def opened(reading: Reading) -> Opened:
     """Open a source of text and look at its beginning."""
     head, rest = peek(chunks(reading), reading.options.limits.head_bytes)
-    return Opened(head, chain((head,), rest))
+    lines = reading.source.held is not None or is_json_lines(head)
+    return Opened(head, chain((head,), rest), lines)
 
 
 def looks_like_json(head: bytes) -> bool:
@@ -57,7 +60,7 @@ def keys_in(head: bytes, names: Iterable[str]) -> int:
 
 def json_items(reading: Reading, text: Opened) -> Iterator[Item]:
     """Yield the JSON objects of a source; what is none goes to quarantine."""
-    split = split_lines if is_json_lines(text.head) else split_values
+    split = split_lines if text.lines else split_values
     return objects(reading, split(text.parts, reading.options.limits))
 
 

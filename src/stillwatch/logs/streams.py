@@ -185,6 +185,8 @@ def _up_to(parts: Iterator[bytes], size: int) -> Iterator[bytes]:
 
 
 def _open(source: Source, tally: Tally) -> BinaryIO:
+    if source.held is not None:
+        return io.BytesIO(source.held)
     try:
         file = stores.opened(source.path) if source.remote else io.FileIO(source.path)
     except OSError as error:

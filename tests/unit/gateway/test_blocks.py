@@ -17,6 +17,7 @@ from stillwatch.gateway.blocks import (
     opened,
     record_columns,
     sealed,
+    usable,
 )
 from stillwatch.gateway.table import loaded
 from tests.unit.gateway.made import START, id_of, record
@@ -150,6 +151,23 @@ def test_a_block_that_cannot_be_used_is_refused_and_says_where(
 def test_what_is_no_block_is_refused(line: bytes) -> None:
     with pytest.raises(InputError, match="line 1"):
         decoded(line, 1)
+
+
+def test_rows_that_cannot_be_used_are_left_out_one_by_one() -> None:
+    said = record_columns([record(n) for n in range(6)])
+    said["effect"][1], said["until"][3], said["id"][4] = "delay", None, id_of(0)
+    block = usable(said)
+    assert block.values == ["account-0", "account-2", "account-5"]
+    assert [one.split(": ", 1)[1][:15] for one in block.wrong] == [
+        "effect of row 2",
+        "until of row 4 ",
+        "an id stands tw",
+    ]
+    assert usable(columns()).wrong == ()
+    nothing = usable(columns(effect=["a", "b"]))
+    assert (len(nothing), len(nothing.wrong)) == (0, 2)
+    with pytest.raises(InputError, match="not as long"):
+        usable(columns(effect=["a"]))
 
 
 def test_blocks_are_bounded() -> None:

@@ -169,6 +169,11 @@ def test_an_offer_of_another_protocol_is_passed_over(served, extra):
     assert answer.count(b'"allowed":false') == 2
 
 
+def test_many_offers_are_passed_over_one_after_the_other(served):
+    offer = post(served, extra=b"Connection: Upgrade\r\nUpgrade: h2c\r\n")
+    assert statuses(served.raw(offer * 1500)) == [200] * 1500
+
+
 def test_a_tunnel_is_not_opened(served):
     answer = served.raw(b"CONNECT a.example.com:443 HTTP/1.1\r\nHost: a\r\n\r\n")
     assert statuses(answer) == [405]

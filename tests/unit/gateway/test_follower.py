@@ -67,6 +67,7 @@ class Faulty:
     """A real source behind which things break: before it is asked, or on the way back."""
 
     pushes = False
+    age_s = 0.0
 
     def __init__(self, source: StoreSource, faults: Iterator[int]) -> None:
         self._source, self._faults = source, faults
@@ -237,6 +238,25 @@ def test_a_gateway_that_follows_a_gateway_hears_at_once() -> None:
         follower.stop()
     assert follower.counts.failures == 0
     assert {token for _, token in streamer.asked} == {"Bearer secret"}
+
+
+def test_who_follows_a_gateway_is_as_old_as_both_together() -> None:
+    hands = Hands(AT)
+    first = knowing(record(1), hands=hands)
+    with streaming(first) as streamer:
+        follower = Follower(HttpSource(streamer.url), wait_s=0, clock=hands.clock())
+        hands.run(100)
+        follower.step()
+        assert follower.knowledge.age_s() == 100
+        hands.run(20)
+        follower.step()
+        assert follower.knowledge.age_s() == 120
+        first.apply([], 1)
+        hands.run(3)
+        assert follower.knowledge.age_s() == 123
+        follower.step()
+        assert follower.knowledge.age_s() == 3
+        follower.source.close()
 
 
 def begun(store: Store, folder: Path, hands: Hands, **settings: Any) -> Follower:

@@ -52,15 +52,15 @@ def test_a_follower_of_a_follower_knows_the_same(steps: list[list[tuple[int, boo
 
 def follow(second: Knowledge, first: Knowledge) -> None:
     head, *lines = opened(change_lines(first, second.seq))
-    seq, _, whole = head_of(head)
+    seq, _, whole, age = head_of(head)
     assert not whole
-    second.apply([change_of(line, seq) for line in lines], seq)
+    second.apply([change_of(line, seq) for line in lines], seq, age_s=age)
 
 
 def test_startup_lines_hold_everything() -> None:
     first = knowing(*(record(n) for n in range(25)))
     head, *lines = opened(startup_lines(first))
-    assert head_of(head) == (1, START, True)
+    assert head_of(head) == (1, START, True, 0.0)
     table = loaded(decoded(line, place) for place, line in enumerate(lines, 2))
     assert {id_ for block in table.blocks() for id_ in block["id"]} == ids(first)
 

@@ -262,8 +262,8 @@ def test_figures_tell_what_was_answered(tmp_path):
         'requests_total{endpoint="decide",status="200"} 5',
         'requests_total{endpoint="nginx",status="403"} 1',
         'requests_total{endpoint="other",status="404"} 1',
-        'decisions_total{effect="block"} 3',
-        'decisions_total{effect="allow"} 2',
+        'decisions_total{effect="block",scope="account"} 3',
+        'decisions_total{effect="allow",scope="none"} 2',
         'unusable_total{member="address"} 1',
         'answer_seconds_count{endpoint="decide"} 5',
     ):

@@ -2,12 +2,17 @@ from collections.abc import Callable
 
 import orjson
 import pytest
+from sqlalchemy import text
 
-from stillwatch.errors import ConfigError, InputError, PeerError
+from stillwatch.errors import ConfigError, PeerError
 from stillwatch.gateway.blocks import sealed
+from stillwatch.gateway.follower import Follower
 from stillwatch.gateway.knowledge import Behind, Change, Knowledge
 from stillwatch.gateway.source import Bounds, HttpSource, StoreSource, source_of
 from stillwatch.gateway.table import loaded
+from stillwatch.store import decisions
+from stillwatch.store.database import Store
+from tests.decided import NOW, decided
 from tests.unit.gateway.made import START, id_of, knowing, record
 from tests.unit.gateway.streamer import Harm, streaming
 
@@ -79,8 +84,8 @@ def test_of_a_harmed_body_nothing_is_used(harm: Harm, words: str) -> None:
         (b"[]", "no object"),
         (b'{"drop": 7}', "neither"),
         (b'{"drop": "a", "put": {}}', "neither"),
-        (b'{"put": {"id": "decision--1"}}', "id"),
-        (orjson.dumps({"put": record(1, effect="annoy")}), "effect"),
+        (b'{"put": {}}', "id"),
+        (b'{"put": {"id": 7}}', "id"),
     ],
 )
 def test_of_changes_that_cannot_be_used_none_is(line: bytes, words: str) -> None:
@@ -161,19 +166,44 @@ def test_a_database_that_is_not_there_is_said_without_its_password() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_what_a_store_holds_and_cannot_be_used_is_said(database_url: str) -> None:
-    from sqlalchemy import text
-
-    from stillwatch.store import decisions
-    from stillwatch.store.database import Store
-    from tests.decided import NOW, decided
-
+def test_a_row_that_cannot_be_used_costs_a_gateway_no_other(database_url: str) -> None:
     store = Store(database_url)
+    made = [decided(value) for value in "abc"]
     with store.begin() as connection:
-        decisions.add(connection, [decided()], by="ann", now=NOW)
-        connection.execute(text("update decisions set rest = '{}'"))
+        decisions.add(connection, made, by="ann", now=NOW)
+        spoil = text("update decisions set rest = '{}' where value = 'b'")
+        connection.execute(spoil)
     source = StoreSource(database_url, wall=NOW.timestamp)
-    with pytest.raises((PeerError, InputError), match="rest of row 1"):
-        loaded(source.startup()[2])
+    (block,) = source.startup()[2]
+    assert sorted(block.values) == ["a", "c"]
+    assert len(block.wrong) == 1
+    assert made[1].id in block.wrong[0]
+    assert "rest of row" in block.wrong[0]
     source.close()
     store.close()
+
+
+def test_a_decision_of_a_version_to_come_is_left_out_and_those_after_it_are_known(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = knowing(*(record(n, until=4_000_000_000) for n in range(3)))
+    with streaming(first) as streamer:
+        streamer.harm = rewritten(
+            lambda lines: [lines[0], lines[1].replace(b'"block"', b'"delay"', 1)]
+        )
+        follower = Follower(HttpSource(streamer.url), wait_s=0)
+        follower.step()
+        assert len(follower.knowledge.table) == 2
+        assert follower.counts.unusable == 1
+        streamer.harm = rewritten(
+            lambda lines: [lines[0], lines[1].replace(b'"block"', b'"delay"', 1), *lines[2:]]
+        )
+        later = [Change(n, id_of(n), record(n, until=4_000_000_000)) for n in (7, 8)]
+        first.apply(later, 8)
+        follower.step()
+        assert len(follower.knowledge.table) == 3
+        assert follower.counts.unusable == 2
+        assert follower.knowledge.seq == 8
+        assert follower.counts.failures == 0
+        assert caplog.text.count("not in force") == 2
+        follower.source.close()

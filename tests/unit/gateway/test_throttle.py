@@ -1,3 +1,4 @@
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -182,6 +183,8 @@ def test_a_worker_killed_with_the_lock_in_its_hand_harms_nobody(tmp_path: Path) 
     lease = queue.get(timeout=60)
     assert worker.pid
     assert lease
+    with (tmp_path / "t").open("r+b") as file, pytest.raises(BlockingIOError):
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 5000)
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
     throttles = Throttles(tmp_path / "t")

@@ -59,7 +59,7 @@ def apply(
 
 def print_enacted(done: "Enacted") -> None:
     """What became of the cases, by population."""
-    from stillwatch.gateway.policy.plan import WHATS, counted  # noqa: PLC0415
+    from stillwatch.gateway.policy.outcome import WHATS, counted  # noqa: PLC0415
 
     head = f"policy {done.policy}{', in shadow' if done.shadow else ''}"
     say(f"{head}{', a dry run: nothing is kept' if done.dry_run else ''}")

@@ -64,7 +64,11 @@ def cases(result: Path | None, accounts: Path | None, leads: Path | None) -> Fou
     found = list(_of_result(read, accounts, unusable)) if read else []
     known = {account for case in found for account in case.touched}
     found = list(corroborated(found, said))
-    found += [case_of_lead(one, "account") for name, one in said.items() if name not in known]
+    for name, lead in said.items():
+        try:
+            found += [] if name in known else [case_of_lead(lead, "account")]
+        except ValueError:
+            unusable.append(name)
     return Found(
         tuple(found),
         read.summary.accounts if read else 0,

@@ -6,11 +6,13 @@ from stillwatch.cli.gateway.common import (
     Config,
     From,
     FromToken,
+    Json,
     StoreUrl,
     TokenFile,
+    say,
     settings_of,
+    tell,
 )
-from stillwatch.cli.share.common import Json, say, tell
 
 _UNREACHED = 6
 

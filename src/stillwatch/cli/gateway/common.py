@@ -1,10 +1,15 @@
-"""Options that the commands of ``gateway`` have in common."""
+"""Options that the commands of ``gateway`` have in common, and how they print.
+
+Rules: nothing of sharing is imported: a gateway is up in a second, and holds little besides its
+table.
+"""
 
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 import typer
 
 from stillwatch.gateway.settings import Settings, bare_settings, load_settings, with_source
@@ -23,6 +28,7 @@ From = Annotated[str | None, typer.Option("--from", help="URL of a gateway to fo
 FromToken = Annotated[
     Path | None, typer.Option("--from-token-file", help="Its stream token (mode 0600).")
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TokenFile = Annotated[
     Path | None,
     typer.Option("--token-file", help="Token of those who ask; made where it is missing."),
@@ -46,3 +52,13 @@ def settings_of(
     if token_file is not None:
         settings = replace(settings, tokens=replace(settings.tokens, decide=token_file))
     return settings
+
+
+def tell(value: Any) -> None:
+    """Print JSON."""
+    print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def say(line: str) -> None:
+    """Print a line that may hold what another machine said: nothing of it drives the terminal."""
+    print("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line))

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from stillwatch.cli.gateway.common import HERE, STORE, From, StoreUrl
-from stillwatch.cli.share.common import Json, say, tell
+from stillwatch.cli.gateway.common import HERE, STORE, From, Json, StoreUrl, say, tell
 from stillwatch.errors import ConfigError
-from stillwatch.gateway.settings import STORE_LINE, TEMPLATE, UPSTREAM_LINES, load_settings
+from stillwatch.gateway.settings import load_settings
+from stillwatch.gateway.template import STORE_LINE, TEMPLATE, UPSTREAM_LINES
 from stillwatch.gateway.tokens import Door, make_missing, write_new
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stillwatch.cli.share.common import Json, say, tell
+from stillwatch.cli.gateway.common import Json, say, tell
 
 _NOT_READY = 7
 

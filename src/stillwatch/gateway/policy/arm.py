@@ -15,7 +15,7 @@ from stillwatch.domain.decision import SEVERITY, Decision, Scope, Subject, is_ow
 from stillwatch.gateway.policy.enact import spent, write
 from stillwatch.gateway.policy.guards import OWN_ONLY, Blast
 from stillwatch.gateway.policy.load import Policy
-from stillwatch.gateway.policy.plan import Plan
+from stillwatch.gateway.policy.outcome import Plan
 from stillwatch.gateway.policy.standing import Standing
 from stillwatch.store import reach
 from stillwatch.store.database import Store

@@ -17,7 +17,8 @@ from stillwatch.domain.decision import Decision, Effect
 from stillwatch.gateway.policy.case import Case
 from stillwatch.gateway.policy.guards import HOUR, Blast, Spent
 from stillwatch.gateway.policy.load import Policy
-from stillwatch.gateway.policy.plan import Outcome, Plan, counted, plan
+from stillwatch.gateway.policy.outcome import Outcome, Plan, counted
+from stillwatch.gateway.policy.plan import plan
 from stillwatch.gateway.policy.standing import Standing
 from stillwatch.store import decisions as store_decisions
 from stillwatch.store import reach

@@ -13,7 +13,7 @@ from stillwatch.gateway.policy.case import Case, Source
 from stillwatch.gateway.policy.when import FACTS, When
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_MORE: Final = ("subject", "campaign", "members", "sentence", "rule", "policy", "evidence")
+MORE: Final = ("subject", "campaign", "members", "sentence", "rule", "policy", "evidence")
 """Fields of a reason beside the facts of a case."""
 _SAMPLE_SUBJECT: Final = {
     Source.FINDING: Scope.ACCOUNT, Source.CAMPAIGN: Scope.CAMPAIGN, Source.LEAD: Scope.SIGN_UP,
@@ -49,7 +49,9 @@ class Rule:
 
     def told(self, case: Case, policy: str) -> str:
         """The reason with the case's figures."""
-        return _Filled().vformat(self.reason, (), _fields(self, case, policy))[:MOST_REASON]
+        filled = _Filled().vformat(self.reason, (), _fields(self, case, policy))
+        # a sentence may quote a log: what no database keeps must not stop all other decisions
+        return filled.encode("utf-8", "replace").decode().replace("\0", "?")[:MOST_REASON]
 
     def covers(self, other: "Rule") -> bool:
         """Whether it takes every case that ``other``, after it, asks for."""
@@ -68,8 +70,8 @@ def check_reason(reason: str) -> None:
             continue
         if spec or conversion:
             raise ValueError(f"reason: {{{field}}} takes no format; figures are written readably")
-        if field not in FACTS and field not in _MORE:
-            raise ValueError(f"reason: {unknown(field, (*FACTS, *_MORE))}")
+        if field not in FACTS and field not in MORE:
+            raise ValueError(f"reason: {unknown(field, (*FACTS, *MORE))}")
 
 
 def unknown(name: str, known: tuple[str, ...]) -> str:

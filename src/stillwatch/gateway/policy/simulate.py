@@ -16,7 +16,8 @@ from stillwatch.domain.share import Share, wilson
 from stillwatch.gateway.policy.case import Case
 from stillwatch.gateway.policy.guards import Blast
 from stillwatch.gateway.policy.load import Policy
-from stillwatch.gateway.policy.plan import Outcome, plan
+from stillwatch.gateway.policy.outcome import Outcome
+from stillwatch.gateway.policy.plan import plan
 from stillwatch.gateway.policy.standing import Standing
 
 EFFECTS: Final = tuple(effect.value for effect in reversed(SEVERITY))

@@ -65,8 +65,8 @@ class Standing:
     """By decision id."""
     own: dict[Subject, list[Kept]] = field(default_factory=lambda: defaultdict(list))
     """This policy's own that are live, by what they touch."""
-    campaigns: list[Kept] = field(default_factory=list)
-    """This policy's own campaigns that are live."""
+    campaigns: set[str] = field(default_factory=set)
+    """Ids of this policy's own decisions on campaigns that are live."""
     undone: frozenset[str] = frozenset()
     """Evidence that counts no more."""
 
@@ -129,7 +129,7 @@ class Standing:
 
     def _mine(self, kept: Kept) -> None:
         if kept.decision.subject.scope is Scope.CAMPAIGN:
-            self.campaigns.append(kept)
+            self.campaigns.add(kept.decision.id)
         for subject in _touches(kept):
             self.own[subject].append(kept)
 

@@ -8,7 +8,7 @@ Rules
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,10 +69,20 @@ class Suspected:
 
 
 def of_run(
-    found: Suspects, account_ids: Sequence[str], profiles: Profiles, fdr: float, least: int
+    found: Suspects,
+    account_ids: Sequence[str],
+    profiles: Profiles,
+    fdr: float,
+    least: int,
+    name: Callable[[int], str] = campaign_id,
 ) -> Suspected:
-    """The suspected groups of a run, with the names of accounts."""
-    groups = tuple(_group(n, one, account_ids, profiles) for n, one in enumerate(found.groups))
+    """The suspected groups of a run, with the names of accounts; ``name`` tells a campaign's."""
+    groups = tuple(
+        _group(
+            name(one.campaign) if one.campaign >= 0 else f"S{n + 1:04d}", one, account_ids, profiles
+        )
+        for n, one in enumerate(found.groups)
+    )
     left = found.left
     return Suspected(
         groups, fdr, least, found.bar, found.tested, found.beyond, left.bands, left.prompts, left.thin
@@ -142,10 +152,10 @@ def _hex(values: Sequence[str], size: int) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _group(number: int, one: Suspect, account_ids: Sequence[str], profiles: Profiles) -> Group:
+def _group(name: str, one: Suspect, account_ids: Sequence[str], profiles: Profiles) -> Group:
     events, first, last = spans_of(profiles, one.accounts)
     return Group(
-        campaign_id(one.campaign) if one.campaign >= 0 else f"S{number + 1:04d}",
+        name,
         one.campaign >= 0,
         one.stands,
         one.p_value,

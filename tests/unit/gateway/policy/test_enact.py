@@ -355,3 +355,18 @@ def test_arming_leaves_to_a_person_what_the_policy_does(store: Store) -> None:
         ("corp", "rule enterprise-to-a-person leaves it to a person")
     ]
     assert [one.decision.subject.value for one in kept(store, "held")] == ["corp"]
+
+
+def test_an_old_result_applied_every_day_renews_nothing(store: Store) -> None:
+    cases = [campaign(8), lone("a")]
+    for day in range(0, 14, 4):
+        run(store, *cases, now=NOW + day * DAY)
+    assert {one.until for one in standing(store, NOW + 13 * DAY)} == {
+        NOW + 30 * DAY,
+        NOW + 14 * DAY,
+    }
+
+
+def test_what_no_database_keeps_is_kept_out_of_reasons(store: Store) -> None:
+    run(store, lone("a", sentence="calls \x00 and \ud800 as its tool"), lone("b"))
+    assert {one.subject.value for one in standing(store)} == {"a", "b"}
