@@ -54,10 +54,15 @@ class Gateway:
         """Screen a sign-up: the lead, what the policy made of it, and what stands on it."""
         return self._ask("POST", "/v1/screen", self._screen, record)
 
-    def in_force(self, name: str, value: str) -> float:
-        """Wait until a decision on a subject refuses what carries it; the seconds that took."""
+    def in_force(self, name: str, value: str) -> float | None:
+        """Wait until a decision on a subject refuses what carries it; the seconds that took.
+
+        None where the gateway's breaker holds fresh decisions back: then what carries it passes.
+        """
         began = time.monotonic()
         while self._ask("POST", "/v1/decide", self._decide, {name: value})["allowed"]:
+            if self._ask("GET", "/readyz", self._metrics)["breaker_open"]:
+                return None
             self._patience(began, f"the decision on {value}")
         return time.monotonic() - began
 

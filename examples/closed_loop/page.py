@@ -143,7 +143,7 @@ def _assumed(plan: Plan) -> list[str]:
         f"A reviewer releases what alpha shares {SHARED_H} hours after the ban, and it is pulled an hour later. "
         f"From then on a person reads what the rule matches every {EVERY_H} hours, and blocks.",
         "Alone, beta and gamma look for campaigns in their own logs once a day; alpha tries its own rule in "
-        "both worlds. All that the campaign would ask is sent, and a fourth of what innocents ask.",
+        "both worlds.",
         "Requests, prompts and customers are simulated; gateways, hub, evaluators and all commands are real.",
     ]
 

@@ -172,7 +172,11 @@ class Replay:
         made = said["policy"] or {}
         if made.get("effect") not in ("challenge", "block"):
             return None
-        self.figures.in_force_s.append(self.lab.gateway.in_force("sign_up", name))
+        waited = self.lab.gateway.in_force("sign_up", name)
+        if waited is None:
+            self.figures.refused["held back by the breaker"] += 1
+            return None
+        self.figures.in_force_s.append(waited)
         self.lab.gateway.decide(hour, account=None, sign_up=name, address=None, ja4=None)
         return str(made["decision"])
 

@@ -37,13 +37,19 @@ def share_campaign(forum: Forum, lab: str, result: Path, rule: Path) -> Mapping[
     return {one["kind"]: one["id"] for one in drafted}
 
 
-def share_actors(forum: Forum, lab: str, table: Path, people: Iterable[Person]) -> list[str]:
-    """Each account is an actor of its own, so that one can be taken back without the others."""
-    write(table, people, "actor")
+def share_actors(
+    forum: Forum, lab: str, table: Path, people: Iterable[Person]
+) -> dict[str, tuple[str, Person]]:
+    """Each account is an actor of its own, so that one can be taken back without the others.
+
+    The claims, with who made each and about whom.
+    """
+    listed = sorted(people, key=lambda one: one.id)  # as their drafts are
+    write(table, listed, "actor")
     drafted = forum.share(lab, "actors", table, "--tactic", "ban-evasion")["drafts"]
     ids = [one["id"] for one in drafted]
     forum.release(lab, ids)
-    return ids
+    return {id_: (lab, one) for id_, one in zip(ids, listed, strict=True)}
 
 
 def recognised(forum: Forum, lab: Lab) -> list[Any]:
@@ -77,7 +83,7 @@ def pull(forum: Forum, labs: Sequence[str] = LABS) -> None:
 
 def take_back(forum: Forum, lab: str, claims: Sequence[str], owner: str) -> None:
     """A lab appeals for somebody; the publisher finds that it was wrong, and takes it back."""
-    for claim in claims:
+    for claim in claims if lab != owner else ():
         forum.share(lab, "appeal", "open", claim, "--reason", "mistaken-identity")
     for one in forum.share(owner, "appeal", "list"):
         if one["part"] == "publisher" and one["state"] == "open" and one["claim"] in claims:

@@ -9,7 +9,7 @@ lab, where the job is at full strength; the others see its edge.
 import random
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -30,8 +30,6 @@ from stillwatch.simulation import SimulationOptions, simulate
 
 _SHARES = (0.5, 0.25, 0.25)
 """Of all customers, by lab."""
-_EVERY = 4
-"""Of the innocents' requests after the ban every fourth is sent; of the campaign's all are."""
 _STOCK = 5
 """Mailboxes, and as many numbers, cards and devices."""
 _US_PER_HOUR = 3_600_000_000
@@ -107,8 +105,7 @@ class Site:
     hostile: frozenset[str]
     """The truth; nothing but the figures looks at it."""
     later: pa.Table
-    """Events after the ban that will be sent, in order of time; ``hour`` counts from the ban."""
-    sent: list[dict[str, str]] = field(default_factory=list)
+    """Events after the ban, in order of time; ``hour`` counts from the ban."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +188,7 @@ def _site(
     known = folder / "accounts.parquet"
     pq.write_table(_records(accounts, customers), known)
     later = mine.append_column("hour", hour).filter(pc.greater_equal(hour, 0)).sort_by("hour")
-    return Site(folder.name, log, known, customers, frozenset(hostile), _sampled(later, hostile))
-
-
-def _sampled(later: pa.Table, hostile: list[str]) -> pa.Table:
-    theirs = pc.is_in(later["account_id"], pa.array(hostile))
-    fourth = pa.array([place % _EVERY == 0 for place in range(later.num_rows)])
-    return later.filter(pc.or_(theirs, fourth))
+    return Site(folder.name, log, known, customers, frozenset(hostile), later)
 
 
 def _records(accounts: pa.Table, customers: list[Person]) -> pa.Table:

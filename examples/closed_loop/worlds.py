@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from examples.closed_loop import sharing
 from examples.closed_loop.forum import LABS, Forum, Services, each
+from examples.closed_loop.identities import Person
 from examples.closed_loop.labs import Lab, detect, write_log
 from examples.closed_loop.replay import Figures, Replay, by_lab
 from examples.closed_loop.world import Newcomer, Site, World
@@ -144,8 +145,9 @@ class Together:
         self._forum, self._world, self._caught, self._say = forum, world, caught, say
         self._days = Days(forum.services, world, {lab: folder / lab for lab in LABS}, forum)
         self._claims: dict[str, str] = {}
-        self._actors: list[str] = []
-        self._mine: list[Any] = []
+        self._listed: dict[str, tuple[str, Person]] = {}
+        """Claims of actors: who made each, and about whom."""
+        self._leads: dict[str, list[Any]] = {}
         self.notes: dict[str, Any] = {}
 
     def told(self) -> Told:
@@ -157,7 +159,8 @@ class Together:
         alpha = self._days.labs[ALPHA]
         done = alpha.apply(result=self._caught.result)
         held = done["released"]
-        why = f"; a guard held it for a person ({held[0]['why']}), who let it go" if held else ""
+        whys = "; ".join(sorted({one["why"] for one in held}))
+        why = f". A person looks at it ({whys}), and lets it go" if held else ""
         self._say(f"alpha's policy decides: {_counted(done['accounts'])}{why}")
         alpha.rule = self._caught.rule
         self._days.until(SHARED_H)
@@ -168,13 +171,12 @@ class Together:
         self._claims = dict(
             sharing.share_campaign(forum, ALPHA, self._caught.result, self._caught.rule)
         )
-        caught = (one for one in alpha.site.customers if one.id in self._caught.accounts)
-        self._mine = sorted(caught, key=lambda one: one.id)  # as their drafts are
-        self._actors = sharing.share_actors(forum, ALPHA, alpha.folder / "caught.csv", self._mine)
+        caught = [one for one in alpha.site.customers if one.id in self._caught.accounts]
+        self._listed |= sharing.share_actors(forum, ALPHA, alpha.folder / "caught.csv", caught)
         forum.share(ALPHA, "publish")
         self._days.until(PULLED_H)
         self._say(
-            f"alpha's reviewer releases the campaign, a rule and {len(self._actors)} actors, as tags"
+            f"alpha's reviewer releases the campaign, a rule and {len(self._listed)} actors, as tags"
         )
 
     def recognise(self) -> None:
@@ -206,7 +208,7 @@ class Together:
                 f"{name} tries alpha's rule on its own log: {len(found)} accounts that it had missed"
             )
             people = [one for one in lab.site.customers if one.id in lab.known]
-            sharing.share_actors(forum, name, lab.folder / "caught.csv", people)
+            self._listed |= sharing.share_actors(forum, name, lab.folder / "caught.csv", people)
         seen = [one for one in self._leads[BETA] if one["subject"] in self._days.labs[BETA].known]
         agreed = sorted({e["claim"] for one in seen for e in one["evidence"] if e["weight"] > 0})
         sharing.confirm(forum, BETA, agreed, claim, max(1, len(self._days.labs[BETA].known)))
@@ -231,32 +233,48 @@ class Together:
         beta, gamma = self._days.labs[BETA], self._days.labs[GAMMA]
         (decision,) = beta.standing(scope="sign-up", value=name)
         done = beta.uphold(decision["id"], "the card was stolen; identity verified")
-        claims = sorted(set(done["undone"]) & set(self._actors))
+        wrong = {one for one in done["undone"] if one in self._listed} | self._own(BETA)
         self._days.replays[BETA].cleared(name, hour)
-        sharing.take_back(forum, BETA, claims, ALPHA)
+        for owner in LABS:
+            claims = sorted(one for one in wrong if self._listed[one][0] == owner)
+            if claims:
+                sharing.take_back(forum, BETA, claims, owner)
         self._days.until(hour + 1)
         sharing.pull(forum, (BETA, GAMMA))
         gamma.follow()
         left = gamma.standing(scope="sign-up", value=name)
         if not left:
             self._days.replays[GAMMA].cleared(name, hour + 1)
-        self.notes["appeal"] = {"claims": len(claims), "left_at_gamma": len(left)}
-        self._again(claims)
+        self.notes["appeal"] = {"claims": len(wrong), "left_at_gamma": len(left)}
+        self._again(wrong)
         self._say(
             f"an innocent whose card was stolen was asked for proof at beta and gamma; beta upholds the "
-            f"appeal, alpha takes {len(claims)} claim{'s' * (len(claims) > 1)} back, and with gamma's "
+            f"appeal, {len(wrong)} claims that list the card are taken back, and with gamma's "
             f"next pull {'nothing stands' if not left else 'it still stands'} there"
         )
 
-    def _again(self, claims: Sequence[str]) -> None:
+    def _own(self, lab: str) -> set[str]:
+        """Claims of a lab about accounts that paid with the card."""
+        card = self._world.stolen.values["payment"]
+        return {
+            claim
+            for claim, (owner, one) in self._listed.items()
+            if owner == lab and one.values["payment"].strip() == card
+        }
+
+    def _again(self, wrong: set[str]) -> None:
         """The accounts of claims that were taken back, without the card."""
-        wrong = [one for one, id_ in zip(self._mine, self._actors, strict=True) if id_ in claims]
-        people = [type(one)(one.id, one.values | {"payment": ""}) for one in wrong]
-        if people:
-            table = self._days.labs[ALPHA].folder / "corrected.csv"
-            sharing.share_actors(self._forum, ALPHA, table, people)
-            self._forum.share(ALPHA, "publish")
-            sharing.pull(self._forum, (BETA, GAMMA))
+        for owner in LABS:
+            people = [
+                Person(one.id, one.values | {"payment": ""})
+                for claim, (lab, one) in self._listed.items()
+                if lab == owner and claim in wrong
+            ]
+            if people:
+                table = self._days.labs[owner].folder / "corrected.csv"
+                self._listed |= sharing.share_actors(self._forum, owner, table, people)
+                self._forum.share(owner, "publish")
+        sharing.pull(self._forum)
 
     def _tried(self, hour: int) -> None:
         def look(name: str) -> None:
