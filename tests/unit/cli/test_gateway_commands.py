@@ -44,6 +44,16 @@ def test_init_writes_what_check_takes(tmp_path):
     assert "is there already" in str(again.exception)
 
 
+@pytest.mark.parametrize("store", ["lab/share.db", "share.db"])
+def test_a_store_named_from_here_is_found_from_the_settings(tmp_path, store):
+    (tmp_path / "lab").mkdir()
+    keep(f"sqlite:///{tmp_path / store}", decided("a"))
+    made = call("init", "--store", f"sqlite:///{store}", "--config", "lab/gateway.toml")
+    assert made.exit_code == 0, made.output
+    found = call("check", "--config", "lab/gateway.toml", "--json")
+    assert json.loads(found.stdout)["decisions"] == 1
+
+
 def test_init_follows_another_gateway(tmp_path):
     made = call("init", "--from", "https://up.example.com")
     assert made.exit_code == 0, made.output

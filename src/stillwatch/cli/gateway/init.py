@@ -27,8 +27,9 @@ def init(
     if upstream is not None:
         source = UPSTREAM_LINES.format(upstream=_plain(upstream))
     else:
+        named = store or os.environ.get(STORE)
         source = STORE_LINE.format(
-            store=_plain(store or os.environ.get(STORE) or "sqlite:///share.db")
+            store=_plain(_beside(named, config) if named else "sqlite:///share.db")
         )
     write_new(config, TEMPLATE.format(source=source, poll_s="0.5"))
     try:
@@ -45,6 +46,15 @@ def init(
         say(f"a new token is in {path}")
     if upstream is not None:
         say(f"put the stream token of {upstream} into {settings.source.token_file} (mode 0600)")
+
+
+def _beside(url: str, config: Path) -> str:
+    """A file that was named from here, as it is named from where the settings lie."""
+    name = url.removeprefix("sqlite:///")
+    if name == url or Path(name).is_absolute():
+        return url
+    path, folder = Path(name).absolute(), config.absolute().parent
+    return f"sqlite:///{path.relative_to(folder) if path.is_relative_to(folder) else path}"
 
 
 def _plain(url: str) -> str:
