@@ -20,8 +20,8 @@ ALPHA, BETA, GAMMA = LABS
 SHARED_H: Final = 3
 """Hours after the ban until a reviewer has released what leaves."""
 PULLED_H: Final = 4
-EVERY_H: Final = 6
-"""Hours between two trials of the rule on the last day's traffic."""
+EVERY_H: Final = 3
+"""Hours between two trials of the rule on the last day's traffic; `stillwatch watch` takes seconds."""
 
 
 @dataclass(slots=True)

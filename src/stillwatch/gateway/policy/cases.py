@@ -107,7 +107,8 @@ def case_of_lead(lead: Lead, scope: Scope | str = Scope.SIGN_UP) -> Case:
     return Case(
         subject,
         Source.LEAD,
-        (_named("lead:", lead.subject), *_claims(counted))[:MOST_EVIDENCE],
+        # the claims, not the lead beside them: with the last claim nothing is left of the lead
+        _claims(counted)[:MOST_EVIDENCE] or (_named("lead:", lead.subject),),
         members=(Member(lead.subject),) if own else (),
         labs=len({one.publisher for one in counted}),
         confidence=lead.weight,

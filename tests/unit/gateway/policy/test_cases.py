@@ -135,7 +135,7 @@ def test_a_lead_is_others_words() -> None:
     assert case.subject == Subject(Scope.SIGN_UP, "s1")
     assert not case.own
     assert (case.labs, case.confidence, case.step) == (2, 0.8, Step.CHALLENGE)
-    assert case.evidence == ("lead:s1", "threat-actor--0", "threat-actor--1")
+    assert case.evidence == ("threat-actor--0", "threat-actor--1")
     nothing = Lead("s2", Step.NOTE, 0.0, (), said_by("alpha", weight=0.0))
     assert case_of_lead(nothing).labs == 0
     with pytest.raises(InputError, match="control characters"):
