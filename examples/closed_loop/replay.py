@@ -79,6 +79,8 @@ class Replay:
         self._kept: list[tuple[float, int, str]] = []
         self._due: list[tuple[float, int, Any]] = []
         """Things that happen at an hour: a seat signs up, an innocent signs up, or proves itself."""
+        self.signed: dict[str, dict[str, str]] = {}
+        """What accounts of after the ban signed up with: every lab keeps that of its customers."""
         self.open: dict[str, tuple[str, float]] = {}
         """Innocents asked for proof: the decision, and since when."""
         for one in newcomers:
@@ -151,8 +153,10 @@ class Replay:
         seat.attempts += 1
         rng = random.Random(f"{self._seed}/{seat.name}/{seat.attempts}")
         name = f"{seat.name}-{seat.attempts}"
-        if self._screened(hour, f"s-{name}", self._stock.identity(rng)) is None:
+        values = self._stock.identity(rng)
+        if self._screened(hour, f"s-{name}", values) is None:
             self.figures.sign_ups["passed"] += 1
+            self.signed[name] = values
             seat.account, seat.sign_up = name, f"s-{name}"
         else:
             self.figures.sign_ups["asked for proof"] += 1

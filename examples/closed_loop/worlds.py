@@ -22,6 +22,8 @@ SHARED_H: Final = 3
 PULLED_H: Final = 4
 EVERY_H: Final = 3
 """Hours between two trials of the rule on the last day's traffic; `stillwatch watch` takes seconds."""
+LISTED_H: Final = 12
+"""Hours between two lists of what newly blocked accounts signed up with."""
 
 
 @dataclass(slots=True)
@@ -226,6 +228,8 @@ class Together:
             self._days.until(hour)
             if hour % EVERY_H == 0 and hour < self._world.plan.hours:
                 self._tried(hour)
+                if hour % LISTED_H == 0:
+                    self._list()
 
     def appeal(self, hour: int) -> None:
         """7. An innocent whose card was stolen is asked for proof, appeals, and is cleared everywhere."""
@@ -274,6 +278,23 @@ class Together:
                 table = self._days.labs[owner].folder / "corrected.csv"
                 self._listed |= sharing.share_actors(self._forum, owner, table, people)
                 self._forum.share(owner, "publish")
+        sharing.pull(self._forum)
+
+    def _list(self) -> None:
+        """Every lab lists whom it has blocked since the last time, and pulls what the others list."""
+        card, told = self._world.stolen.values["payment"], {p.id for _, p in self._listed.values()}
+        for name, replay in self._days.replays.items():
+            lab = self._days.labs[name]
+            people = [
+                Person(one, values | ({"payment": ""} if values["payment"].strip() == card else {}))
+                for one, values in replay.signed.items()
+                if one in lab.known and one not in told
+            ]
+            if people:
+                self._listed |= sharing.share_actors(
+                    self._forum, name, lab.folder / "caught.csv", people
+                )
+                self._forum.share(name, "publish")
         sharing.pull(self._forum)
 
     def _tried(self, hour: int) -> None:
