@@ -141,7 +141,7 @@ def _assumed(plan: Plan) -> list[str]:
         "else it shares nothing.",
         f"None of the campaign's identities can prove who it is; every innocent can, in {PROOF_H:.0f} hours.",
         f"A reviewer releases what alpha shares {SHARED_H} hours after the ban, and it is pulled an hour later. "
-        f"From then on a person reads what the rule matches every {EVERY_H} hours, and blocks.",
+        f"From then on a person reads what the rule matches every {EVERY_H} hours, and blocks; twice a day every lab lists whom it has blocked.",
         "Alone, beta and gamma look for campaigns in their own logs once a day; alpha tries its own rule in "
         "both worlds.",
         "Requests, prompts and customers are simulated; gateways, hub, evaluators and all commands are real.",
