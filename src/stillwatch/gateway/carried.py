@@ -58,7 +58,11 @@ def request_of(said: Mapping[str, Any], unusable: Count) -> Request:
     if not usable:
         found = _usable(found, unusable)
     if found.address is not None and not is_address(found.address):
-        unusable("address")
+        plain = plain_address(found.address)
+        if plain is None:
+            unusable("address")
+        else:
+            found = found._replace(address=plain)
     return found
 
 

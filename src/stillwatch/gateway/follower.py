@@ -131,6 +131,8 @@ class Follower:
             return self._failed(f"{type(error).__name__} in the follower: see the log")
         self._pauses = 0
         self._count(answers=1)
+        if self.counts.failures and not self.counts.connected:
+            _LOG.warning("the source of decisions answers again")
         self.counts = replace(self.counts, connected=True, from_snapshot=False, last_error="")
         self._settled.set()
         self._maintain()
@@ -151,7 +153,10 @@ class Follower:
         if len(table) > _LARGE:
             gc.collect()
             gc.freeze()  # or each full collection would walk over all of it
+        known = len(self.knowledge.table) if self.knowledge.present else None
         self.knowledge.swap(table, seq, age_s=self.source.age_s + clock.steady() - began)
+        if known is not None:  # an emptied store frees everybody: let that be seen
+            _LOG.warning("all decisions loaded anew: %d in force, %d before", len(table), known)
         self._anew = False
         self._count(startups=1)
         self._unusable(wrong)

@@ -1,7 +1,8 @@
 """What a gateway answers: which request goes where, who may ask it, and what it counts.
 
 Rules
-    * Every door but ``/healthz`` takes a token, checked before anything else of a request is read.
+    * Every door but the two of probes takes a token, checked before anything else of a request is
+      read. Without one ``/readyz`` says whether it is ready and nothing else.
     * A decision is made from memory, at once; only streams and sign-ups take time.
     * Each answer is counted by where and how; nothing is logged of a request.
 """
@@ -100,7 +101,7 @@ class Service:
                 "stream", frozenset({b"GET"}), Door.STREAM, parts.streams.answer
             ),
             b"/healthz": Route("other", get, None, _healthy, closed=False),
-            b"/readyz": Route("other", get, None, self._ready),
+            b"/readyz": Route("other", get, None, self._ready, closed=False),
             b"/metrics": Route("other", get, None, self._metrics),
             b"/openapi.json": Route("other", get, None, _described),
         }
@@ -122,8 +123,7 @@ class Service:
             said = problem(405, "this is asked with another method", allowed)
             return self._counted(route.name, began, said)
         if route.closed and not self._opens(route.door, asked):
-            said = problem(401, "send Authorization: Bearer and the token", _CHALLENGE)
-            return self._counted(route.name, began, said)
+            return self._counted(route.name, began, _denied())
         answer = route.take(asked)
         if isinstance(answer, Reply):
             return self._counted(route.name, began, answer)
@@ -218,14 +218,22 @@ class Service:
         return told(200, {**found.body, "standing": answer_record(answer)}, answer_fields(answer))
 
     def _ready(self, asked: Asked) -> Reply:
-        del asked
+        given = given_token(asked.headers)
+        if given is not None and not self._live.tokens.opens_any(given):
+            return _denied()  # whoever shows one wants to know that it is wrong
         fit, said = self._parts.state()
+        if given is None:
+            said = {"status": said["status"]}
         return told(200 if fit else 503, said, _UNCACHED)
 
     def _metrics(self, asked: Asked) -> Reply:
         del asked
         self._parts.state()
         return Reply(200, self._figures.text(), _PROMETHEUS, _UNCACHED)
+
+
+def _denied() -> Reply:
+    return problem(401, "send Authorization: Bearer and the token", _CHALLENGE)
 
 
 def _healthy(asked: Asked) -> Reply:

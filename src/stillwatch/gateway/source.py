@@ -152,7 +152,7 @@ class StoreSource:
             if file is None:
                 self.close()
                 raise PeerError(
-                    f"there is no store {self._path}", hint="stillwatch decisions list makes one"
+                    f"there is no store {self._path}", hint="stillwatch decisions add makes one"
                 )
             if file != self._file:
                 known, self._file = self._file, file

@@ -20,7 +20,7 @@ poll_s = {poll_s:<17}          # how often the source is asked for changes
 [tokens]
 decide = "decide.token"            # of those who ask for decisions (proxies, applications)
 stream = "stream.token"            # of gateways that follow this one: it names customers
-metrics = "metrics.token"          # of those who read /metrics and /readyz only
+metrics = "metrics.token"          # of those who read /metrics and all of /readyz only
 # screen = "screen.token"          # of the sign-up service, with --screen
 
 # How requests that Envoy or nginx pass on say who is asking. Let the proxy set these headers from

@@ -14,11 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 from stillwatch.cli import app
+from stillwatch.cli.decisions.common import moment, sweep
 from stillwatch.cli.stores import store_url
 from stillwatch.domain.decision import Decision
 from stillwatch.errors import InputError, StillwatchError
 from stillwatch.store import decisions
 from stillwatch.store.database import Store
+from tests.databases import postgresql
 from tests.decided import decided, in_force
 
 Run = Callable[..., str]
@@ -340,3 +342,23 @@ def test_a_record_of_the_list_is_a_decision(run: Run) -> None:
         name: one[name]
         for name in ("id", "effect", "scope", "value", "reason", "evidence", "origin", "made", "until")
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("hours", "way"), [(720, "ahead of"), (-1, "behind")])
+def test_a_machine_whose_clock_is_wrong_ends_nothing_of_a_shared_store(
+    hours: int, way: str
+) -> None:
+    now = moment()
+    with postgresql() as url:
+        store = Store(url)
+        with store.begin() as connection:
+            made = decided("a", made=now.timestamp(), until=now.timestamp() + 3600)
+            decisions.add(connection, [made], by="ann", now=now)
+        with store.begin() as connection:
+            with pytest.raises(InputError, match=f"s {way} the store's, nothing was kept"):
+                sweep(connection, now + timedelta(hours=hours))
+            sweep(connection, now)
+            found = decisions.find(connection, made.id)
+        store.close()
+    assert found is not None
+    assert found.state == "standing"

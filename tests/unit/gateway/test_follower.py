@@ -392,6 +392,25 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_source_that_is_back_and_a_store_that_was_emptied_are_said(
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(store, decided("1"), decided("2"))
+    file, aside = tmp_path / "share.db", tmp_path / "aside.db"
+    follower = Follower(StoreSource(f"sqlite:///{file}"))
+    follower.step()
+    assert not caplog.messages
+    file.rename(aside)
+    follower.step()
+    assert "failed" in caplog.messages[-1]
+    with Store(f"sqlite:///{file}").begin():
+        pass  # somebody makes an empty one in its place
+    for _ in range(3):
+        follower.step()
+    assert "the source of decisions answers again" in caplog.messages
+    assert "all decisions loaded anew: 0 in force, 2 before" in caplog.messages
+
+
 def test_pauses_grow_to_seconds_and_no_two_are_the_same(tmp_path: Path) -> None:
     follower = Follower(StoreSource(f"sqlite:///{tmp_path / 'share.db'}"))
     pauses = [follower.step() for _ in range(12)]

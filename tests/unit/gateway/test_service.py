@@ -65,6 +65,8 @@ PASSED = {
         ({"account": "account-6", "address": "192.0.2.1"}, {"decision": id_of(6), "reason": "reason 6"}),
         ({"account": "account-7"}, {"shadow": [id_of(7)]}),
         ({"address": "::ffff:192.0.2.9"}, {"allowed": False, "status": 403, "effect": "block", "decision": id_of(9), "reason": "reason 9"}),
+        ({"address": "192.0.2.9:50412"}, {"allowed": False, "status": 403, "effect": "block", "decision": id_of(9), "reason": "reason 9"}),
+        ({"address": "[::ffff:192.0.2.9]:443"}, {"allowed": False, "status": 403, "effect": "block", "decision": id_of(9), "reason": "reason 9"}),
         ({"sign_up": "s-1"}, {"allowed": False, "status": 403, "effect": "block", "decision": id_of(10), "reason": "reason 10"}),
         ({"address": "no address", "account": "account-5"}, {"effect": "observe", "decision": id_of(5), "reason": "reason 5"}),
         ({"account": "x" * 600, "sign_up": ""}, {}),
@@ -127,6 +129,20 @@ def test_a_token_opens_its_own_door_only(served, door):
             assert client.get(path).status_code == 200
 
 
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Basic x"}])
+def test_a_probe_without_a_token_is_told_whether_it_is_ready_and_nothing_else(served, headers):
+    import httpx
+
+    answer = httpx.get(served.url + "/readyz", headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+    assert answer.headers["cache-control"] == "no-store"
+    assert httpx.head(served.url + "/readyz", headers=headers).status_code == 200
+    wrong = httpx.get(served.url + "/readyz", headers={"authorization": "Bearer wrong"})
+    assert wrong.status_code == 401
+    with served.client() as client:
+        assert client.get("/readyz").json().keys() > {"status", "sequence"}
+
+
 @pytest.mark.parametrize(
     "headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "Basic x"}]
 )
@@ -135,7 +151,7 @@ def test_nobody_else_is_answered(served, headers):
 
     for method, path in (
         ("POST", "/v1/decide"), ("POST", "/v1/release"), ("GET", "/v1/decisions/stream"), ("GET", "/nginx"),
-        ("GET", "/envoy/x"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json"),
+        ("GET", "/envoy/x"), ("GET", "/metrics"), ("GET", "/openapi.json"),
     ):  # fmt: skip
         answer = httpx.request(method, served.url + path, headers=headers)
         assert (answer.status_code, path) == (401, path)
@@ -246,6 +262,9 @@ def test_a_closed_scope_without_knowledge_is_503_and_never_an_outage_to_a_proxy(
             assert answer.status_code == 403
             assert answer.headers["x-stillwatch-status"] == "503"
         assert client.get("/readyz").status_code == 503
+        del client.headers["authorization"]
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()) == (503, {"status": "not ready"})
     with up.live.settings.tokens.decide.open() as file:
         assert file.read()
 

@@ -18,6 +18,7 @@ from stillwatch.cli.decisions.common import (
     moment,
     record,
     state_of,
+    sweep,
 )
 from stillwatch.cli.decisions.many import decision, read
 from stillwatch.cli.spoken import say, tell, who
@@ -84,7 +85,7 @@ def add(
         wanted = [(0, decision(said | {"scope": scope, "value": value.strip()}, me, now))]
     _narrow(wanted, wide)
     with opened_store(store, config, new=True) as opened, opened.begin() as connection:
-        decisions.sweep(connection, now)
+        sweep(connection, now)
         before = _before(connection, [one for _, one in wanted])
         made = _same(wanted, before, now)
         ids = decisions.add(connection, made, by=me, now=now)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from sqlalchemy import Connection
+from sqlalchemy import text as sql
 
 from stillwatch.cli.spoken import say
 from stillwatch.domain.decision import DecisionId, Effect, Subject
@@ -29,6 +30,7 @@ _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,6})([mhdw])")
 _WIDTH: Final = 48
 _PREFIX: Final = "decision--"
+_SKEW_S: Final = 300.0
 
 
 def moment() -> datetime:
@@ -60,6 +62,24 @@ def end(for_: str, until: str, now: datetime) -> datetime:
     if at <= now:
         raise InputError(f"{until} is over", hint="an instant without a zone is in UTC")
     return at
+
+
+def sweep(connection: Connection, now: datetime) -> None:
+    """Take out what is over, if this machine's clock agrees with the store's.
+
+    Raises ``InputError``: one laptop that is a month ahead would end everybody's decisions. A
+    file has no clock of its own.
+    """
+    if connection.dialect.name == "postgresql":
+        there = float(connection.scalar(sql("select extract(epoch from clock_timestamp())")) or 0)
+        ahead = now.timestamp() - there
+        if abs(ahead) > _SKEW_S:
+            way = "ahead of" if ahead > 0 else "behind"
+            raise InputError(
+                f"this machine's clock is {abs(ahead):,.0f} s {way} the store's, nothing was kept",
+                hint="set it right: decisions would end at the wrong time",
+            )
+    decisions.sweep(connection, now)
 
 
 def named(connection: Connection, said: str) -> DecisionId:

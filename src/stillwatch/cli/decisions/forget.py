@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stillwatch.cli.decisions.common import By, DryRun, Json, duration, moment
+from stillwatch.cli.decisions.common import By, DryRun, Json, duration, moment, sweep
 from stillwatch.cli.spoken import say, tell, who
 from stillwatch.cli.stores import Config_, Store_, opened_store
 from stillwatch.store import decisions
@@ -21,7 +21,7 @@ def forget(
     """Delete decisions that ended so long ago, with their appeals. Acts stay; they name no account."""
     now = moment()
     with opened_store(store, config) as opened, opened.begin() as connection:
-        decisions.sweep(connection, now)
+        sweep(connection, now)
         gone = decisions.forget(connection, now - duration(older), by=who(by), now=now)
         if dry_run:
             connection.rollback()

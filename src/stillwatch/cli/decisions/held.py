@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stillwatch.cli.decisions.common import By, Json, Reason, moment, named, record, table
+from stillwatch.cli.decisions.common import By, Json, Reason, moment, named, record, sweep, table
 from stillwatch.cli.spoken import say, tell, who
 from stillwatch.cli.stores import Config_, Store_, opened_store
 from stillwatch.errors import InputError
@@ -97,7 +97,7 @@ def _decide(
     now, me = moment(), who(by)
     do = decisions.release if act == "release" else decisions.refuse
     with opened_store(store, config) as opened, opened.begin() as connection:
-        decisions.sweep(connection, now)
+        sweep(connection, now)
         if every:
             found = decisions.listed(connection, state="held", limit=1_000_000)
             meant = [k.decision.id for k in found if origin in ("", k.decision.origin)]

@@ -14,6 +14,7 @@ from stillwatch.cli.decisions.common import (
     moment,
     named,
     remaining,
+    sweep,
     tell_remaining,
 )
 from stillwatch.cli.spoken import say, tell, who
@@ -37,7 +38,7 @@ def lift(
     allows = list[Decision]()
     until = now + duration(allow_for) if allow_for else None
     with opened_store(store, config) as opened, opened.begin() as connection:
-        decisions.sweep(connection, now)
+        sweep(connection, now)
         meant = list(dict.fromkeys(named(connection, one) for one in ids))
         subjects = list[Subject]()
         for id_ in meant:

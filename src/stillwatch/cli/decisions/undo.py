@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stillwatch.cli.decisions.common import By, DryRun, Json, Reason, moment, tell_fallen
+from stillwatch.cli.decisions.common import By, DryRun, Json, Reason, moment, sweep, tell_fallen
 from stillwatch.cli.spoken import say, tell, who
 from stillwatch.cli.stores import Config_, Store_, opened_store
 from stillwatch.store import decisions
@@ -24,7 +24,7 @@ def undo(
     """Strike evidence from all decisions: those fall that have nothing else to rest on."""
     now = moment()
     with opened_store(store, config) as opened, opened.begin() as connection:
-        decisions.sweep(connection, now)
+        sweep(connection, now)
         before = decisions.newest(connection)
         fell = decisions.undo(connection, evidence, by=who(by), reason=reason, now=now)
         touched = decisions.newest(connection) - before
