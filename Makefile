@@ -17,7 +17,7 @@ help:            ## what there is
 setup: .venv/.ready  ## the environment, from the lock file
 
 demo: setup      ## the closed loop: three labs, a hub, a campaign; banned at one, recognised at two
-	@$(RUN) python -m examples.closed_loop --out $(DEMO)
+	@$(RUN) python -m examples.closed_loop --out "$(DEMO)"
 
 check: setup     ## format, lint, types, import contracts, tests
 	$(RUN) ruff format --check .
@@ -40,4 +40,4 @@ bench: setup     ## repeat every figure of bench/RESULTS.md
 	$(RUN) python bench/run.py
 
 clean:           ## remove what the targets made
-	rm -rf $(DEMO) .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf "$(DEMO)" .venv .pytest_cache .mypy_cache .ruff_cache

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from stillwatch import cli
 from stillwatch.__main__ import main
 from stillwatch.errors import ConfigError, InputError, StoredDataError
-from stillwatch.report import write_result
+from stillwatch.report.result import write_result
 from tests.logfiles import requests_of, write_jsonl
 
 ACCOUNTS, FLAGGED = 5000, 40

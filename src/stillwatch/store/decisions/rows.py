@@ -4,7 +4,7 @@
 the state is what it is, evidence that was struck, and the true effect while it is suspended.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -15,6 +15,7 @@ from stillwatch.domain.decision import Decision, Effect, Rate, is_own
 from stillwatch.store.schema import decision_evidence, decisions
 
 State = Literal["standing", "held", "lifted", "refused", "ended"]
+_LEAD: Final = "lead:"
 _BOUND: Final = frozenset({Effect.THROTTLE, Effect.DEGRADE, Effect.BLOCK})
 """Effects that a policy may not have on another lab's word alone."""
 _COLUMNS: Final = frozenset({"id", "effect", "scope", "value", "until", "shadow"})
@@ -150,6 +151,18 @@ def unborne(effect: Effect, origin: str, evidence: Iterable[str]) -> bool:
     """Whether evidence does not bear an effect: others' words alone, under what a policy decided."""
     person = origin.startswith("person:")
     return effect in _BOUND and not person and not any(map(is_own, evidence))
+
+
+def bears(kept: Kept, left: Collection[str], gone: Iterable[str]) -> bool:
+    """Whether a decision may stand on what is left of its evidence.
+
+    A lead only repeats the claims beside it: of a policy's decision it bears nothing when they are gone.
+    """
+    if not left or unborne(kept.effect, kept.decision.origin, left):
+        return False
+    person = kept.decision.origin.startswith("person:")
+    claims = any(not is_own(one) and not one.startswith(_LEAD) for one in gone)
+    return person or not claims or not all(one.startswith(_LEAD) for one in left)
 
 
 def parts(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -13,11 +13,11 @@ from stillwatch.store.decisions.acts import answerable, note
 from stillwatch.store.decisions.rows import (
     Edit,
     Kept,
+    bears,
     kept_of,
     parts,
     rows_by_id,
     suspended,
-    unborne,
 )
 from stillwatch.store.decisions.stream import take_turn, told
 from stillwatch.store.schema import decision_evidence, decisions
@@ -87,10 +87,10 @@ def _held_by_claims(connection: Connection) -> list[str]:
 def _frozen(kept: Kept, frozen: Collection[str]) -> Kept:
     evidence = kept.decision.evidence
     left = [one for one in evidence if one not in frozen]
-    bears = bool(left) and not unborne(kept.effect, kept.decision.origin, left)
+    gone = (*kept.struck, *(one for one in evidence if one in frozen))
     causes = kept.suspended.causes if kept.suspended else ()
     appeals = tuple(cause for cause in causes if cause.startswith(_APPEAL))
-    claims = () if bears else tuple(one for one in evidence if one in frozen)
+    claims = () if bears(kept, left, gone) else tuple(one for one in evidence if one in frozen)
     return suspended(kept, (*appeals, *claims))
 
 

@@ -3,7 +3,7 @@
 Rules
     * It is struck from decisions of every state, so that the order of two strikes does not matter.
     * A decision falls when nothing is left under it, or only others' words under a policy's block,
-      throttle or degrade. A person's own decision falls only with its last evidence.
+      throttle or degrade, or only a lead whose claims are gone. A person's own decision falls only with its last evidence.
     * That it was undone is written down even where nothing rests on it: see ``undone``.
 """
 
@@ -19,11 +19,11 @@ from stillwatch.store.decisions.acts import answerable, note
 from stillwatch.store.decisions.rows import (
     Edit,
     Kept,
+    bears,
     kept_of,
     parts,
     rows_by_id,
     suspended,
-    unborne,
 )
 from stillwatch.store.decisions.stream import take_turn, told
 from stillwatch.store.schema import decision_acts, decision_evidence
@@ -84,7 +84,6 @@ def _struck(kept: Kept, evidence: str, by: str, why: str) -> Kept:
         decision=replace(kept.decision, evidence=left),
         struck=tuple(dict.fromkeys((*kept.struck, evidence))),
     )
-    bears = left and not unborne(kept.effect, kept.decision.origin, left)
-    if bears or kept.state not in ("standing", "held"):
+    if bears(after, left, after.struck) or kept.state not in ("standing", "held"):
         return after
     return replace(after, state="lifted" if kept.state == "standing" else "refused", by=by, why=why)

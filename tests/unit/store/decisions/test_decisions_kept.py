@@ -156,6 +156,19 @@ def test_undo_takes_what_has_nothing_of_our_own_left(store: Store) -> None:
         }  # fmt: skip
 
 
+def test_a_lead_falls_with_the_last_claim_that_it_repeats(store: Store) -> None:
+    other = CLAIM[:-1] + ("0" if CLAIM[-1] != "0" else "1")
+    asked = decided("a", effect="challenge", evidence=["lead:a", CLAIM, other])
+    ours = decided("b", effect="challenge", evidence=["lead:b", "finding:run/C1", CLAIM])
+    person = decided("c", effect="challenge", evidence=["lead:c", CLAIM], origin="person:alice")
+    with store.begin() as connection:
+        d.add(connection, [asked, ours, person], **BY)
+        assert d.undo(connection, CLAIM, **WHY) == []
+        assert d.undo(connection, other, **WHY) == [asked.id]
+        assert d.undo(connection, "finding:run/C1", **WHY) == [ours.id]
+        assert set(in_force(connection)) == {person.id}
+
+
 def test_a_claim_beside_a_finding_is_struck_and_the_decision_stays(store: Store) -> None:
     one = decided(evidence=["finding:run/C1", CLAIM])
     with store.begin() as connection:

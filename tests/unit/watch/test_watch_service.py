@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from stillwatch.errors import InputError, TooManyBadRows
-from stillwatch.report import read_result
+from stillwatch.report.result import read_result
 from stillwatch.watch.interface import Bounds
 from stillwatch.watch.service import Pace
 from tests.logfiles import requests_of, write_jsonl
