@@ -90,6 +90,7 @@ def test_a_person_decides_and_takes_it_back(run: Run) -> None:
         (["add", "block", "account", "a", "--for", "1d"], "reason is a text"),
         (["add", "block", "account", "a", "--reason", "x", "--for", "1y"], "no time span"),
         (["add", "block", "account", "a", "--reason", "x", "--for", "9999999d"], "9999"),
+        (["add", "allow", "account", "a", "--reason", "x", "--for", "9999d"], "ten years"),
         (["add", "block", "account", "a", "--reason", "x", "--until", "2020-01-01"], "is over"),
         (["add", "block", "account", "a", "--reason", "x", "--until", "soon"], "no instant"),
         (["add", "block", "account", "a", "--reason", "x", "--until", "10000-01-01"], "no instant"),

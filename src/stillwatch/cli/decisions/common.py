@@ -27,6 +27,7 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and keep nothing.")
 ]
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST: Final = timedelta(days=3660)
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,6})([mhdw])")
 _WIDTH: Final = 48
 _PREFIX: Final = "decision--"
@@ -61,6 +62,10 @@ def end(for_: str, until: str, now: datetime) -> datetime:
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     if at <= now:
         raise InputError(f"{until} is over", hint="an instant without a zone is in UTC")
+    if at - now > _LONGEST:
+        raise InputError(
+            f"until {at:%Y-%m-%d} is for ever", hint="at most ten years; renew it when it ends"
+        )
     return at
 
 
