@@ -105,12 +105,6 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
             lambda: gateway_serve.measured(20, 100_000, 40),
         ),
         (
-            "Whom the shipped policies touch",
-            "cd bench && python -m decisions.touched",
-            lambda: touched.measure(half),
-        ),
-        (),
-        (
             "Planted marks through neural students",
             corr("neural --quick 1 --runs 6"),
             lambda: neural.measured(6, 0, neural.QUICK),
