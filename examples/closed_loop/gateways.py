@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from examples.closed_loop.forum import Services, free_port, run
 
@@ -34,11 +34,10 @@ class Gateway:
         self._metrics = self._token("metrics")
         self._line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_S)
         self._log = (folder / "gateway.jsonl").open("w", encoding="utf-8")
+        services.on_exit(self.close)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Its log is whole then."""
         self._line.close()
         self._log.close()
 

@@ -36,7 +36,8 @@ def test_sharing_pays_and_costs_no_innocent(done: Outcome, folder: Path) -> None
         figures["labs"]["together"][lab]["answered"] for lab in (BETA, GAMMA)
     )
     for lab in (BETA, GAMMA):
-        rows = [json.loads(line) for line in (folder / lab / "gateway.jsonl").open()]
+        log = (folder / lab / "gateway.jsonl").read_text()
+        rows = [json.loads(line) for line in log.splitlines()]
         refused = [row for row in rows if not row["allowed"]]
         assert {row["status"] for row in refused} == {403}
         assert all(row["decision"].startswith("decision--") for row in refused)
