@@ -41,7 +41,7 @@ class Plan:
 
     seed: int = 1
     accounts: int = 1500
-    days: int = 6
+    days: int = 7
     ban_day: int = 4
     reuse: float = 0.9
     """Chance that a false identity takes something from the stock."""

@@ -27,7 +27,7 @@ def done(folder: Path) -> Outcome:
 
 
 def test_sharing_pays_and_costs_no_innocent(done: Outcome, folder: Path) -> None:
-    # what four hours of review let through weighs more in one day than in the demo's two
+    # what four hours of review let through weighs more in one day than in the demo's three
     assert done.leaked(done.alone) > 100, "there is something to save"
     assert done.fall >= 0.6
     assert done.blocked == 0
