@@ -20,7 +20,7 @@ ALPHA, BETA, GAMMA = LABS
 SHARED_H: Final = 3
 """Hours after the ban until a reviewer has released what leaves."""
 PULLED_H: Final = 4
-EVERY_H: Final = 3
+EVERY_H: Final = 4
 """Hours between two trials of the rule on the last day's traffic; `stillwatch watch` takes seconds."""
 LISTED_H: Final = 12
 """Hours between two lists of what newly blocked accounts signed up with."""
