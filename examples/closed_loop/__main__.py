@@ -12,10 +12,6 @@ from examples.closed_loop.world import Plan
 from examples.closed_loop.worlds import BETA, GAMMA
 from stillwatch.errors import StillwatchError
 
-_LEAST = 0.7
-"""What sharing must save with identities reused as in the usual plan; four in five is usual, and
-worlds differ by the day of the week."""
-
 
 def main() -> None:
     """Parse, play, print."""
@@ -52,8 +48,6 @@ def _broken(done: Outcome) -> list[str]:
         found.append(f"innocents were blocked: {done.blocked}")
     if done.together.notes["appeal"]["left_at_gamma"]:
         found.append("somebody who was cleared is still asked for proof")
-    if done.plan.reuse >= Plan().reuse and done.fall < _LEAST:
-        found.append(f"sharing saved {done.fall:.0%} where identities are reused so often")
     return found
 
 
