@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -112,6 +112,16 @@ class Grounds:
     """Account records as they were read."""
     known: ProfileTable | None = None
     """Benign profiles to calibrate on."""
+    tally: Tally = field(default_factory=Tally)
+    """What of the account records was not read."""
+    remarks: tuple[str, ...] = ()
+    """What of the baseline was not read, in sentences."""
+
+    def notes(self, account_ids: Sequence[str]) -> tuple[str, ...]:
+        """What a reader must know of the grounds, beside these accounts."""
+        if self.records is None:
+            return self.remarks
+        return (*about_records(self.records, account_ids, self.tally), *self.remarks)
 
     @classmethod
     def of(
@@ -119,12 +129,15 @@ class Grounds:
         config: Config,
         families: tuple[Family, ...],
         records: pa.Table | None = None,
-        known: ProfileTable | None = None,
+        tally: Tally | None = None,
+        known: Summarised | None = None,
     ) -> Self:
         """With the rules that the configuration names, as they are now."""
         rules = load_rules((config.rules or shipped_rules()) / "detection")
         shared = EnabledRules(config.shared_rules).load()
-        return cls(config, families, rules, shared, records, known)
+        remarks = about_baseline(known.quarantined, known.remarks) if known else ()
+        table = known.table if known else None
+        return cls(config, families, rules, shared, records, table, tally or Tally(), remarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +176,15 @@ def detect(
         paths, config, format=format, quarantine=out / "quarantine.jsonl", progress=progress
     )
     known = summarise(baseline, config, format=format, progress=progress) if baseline else None
-    notes = (
-        *read.remarks,
-        *(about_records(records, read.table.account_ids, tally) if records is not None else ()),
-        *(about_baseline(known.quarantined, known.remarks) if known else ()),
-    )
 
     # measure, link, detect
     if progress:
         progress("judge", 0, 0)
-    grounds = Grounds.of(config, read.families, records, known.table if known else None)
+    grounds = Grounds.of(config, read.families, records, tally, known)
     assessed = assess(read.table, grounds)
 
     # report
+    notes = (*read.remarks, *grounds.notes(read.table.account_ids))
     return report(out, read, assessed, grounds, notes, started)
 
 

@@ -145,4 +145,5 @@ class Judging:
         told = Summarised(
             table, grounds.families, read.sources, read.formats, read.quarantined, read.remarks
         )
-        report(out, told, assessed, grounds, read.remarks, started)
+        notes = (*read.remarks, *grounds.notes(table.account_ids))
+        report(out, told, assessed, grounds, notes, started)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from stillwatch.config import Config
+from stillwatch.logs import Tally
 from stillwatch.logs.accounts import read_accounts
-from stillwatch.pipeline import Grounds, check_writable, summarise
+from stillwatch.pipeline import Grounds, Summarised, check_writable, summarise
 from stillwatch.profiles.phrases import Family, FamilyTable, load_families, shipped_rules
-from stillwatch.profiles.table import ProfileTable
 from stillwatch.watch.badrows import BadShare
 from stillwatch.watch.days import Days
 from stillwatch.watch.figures import Figures
@@ -45,10 +45,11 @@ class Basis:
 
     def __init__(self, plan: Plan, families: tuple[Family, ...]) -> None:
         self._plan, self._families = plan, families
-        self._known: ProfileTable | None = None
+        self._known: Summarised | None = None
         if plan.baseline:
-            self._known = summarise(plan.baseline, plan.config, format=plan.format).table
+            self._known = summarise(plan.baseline, plan.config, format=plan.format)
         self._records: pa.Table | None = None
+        self._tally = Tally()
         self._stamp: tuple[int, int, int] | None = None
         self()  # what is wrong with a file is better known now
 
@@ -58,9 +59,12 @@ class Basis:
         if path is not None:
             stamp = _stamp(path)
             if stamp is None or stamp != self._stamp:
-                self._records = read_accounts(path)
+                tally = Tally()
+                self._records, self._tally = read_accounts(path, tally), tally
             self._stamp = stamp
-        return Grounds.of(self._plan.config, self._families, self._records, self._known)
+        return Grounds.of(
+            self._plan.config, self._families, self._records, self._tally, self._known
+        )
 
 
 def watcher(

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from stillwatch.config import Config
 from stillwatch.errors import InputError, TooManyBadRows
+from stillwatch.pipeline import detect
 from stillwatch.report.result import read_result
 from stillwatch.watch.interface import Bounds
 from stillwatch.watch.service import Pace
@@ -210,3 +212,15 @@ def test_a_result_that_cannot_be_written_is_told_and_tried_again(log: Path, tmp_
     assert "is a file" in told.last("judged")["failed"]
     out.unlink()
     assert "failed" not in follow([log], tmp_path / "state", out=out).last("judged")
+
+
+def test_what_account_records_do_not_tell_is_said_as_detect_says_it(tmp_path: Path) -> None:
+    log, records = tmp_path / "requests.jsonl", tmp_path / "accounts.jsonl"
+    log.write_bytes(lines(0, 60))
+    records.write_text('{"account_id": "a0", "verified": "perhaps"}\n{"account_id": "a1"}\n')
+    follow([log], tmp_path / "state", accounts=records, out=tmp_path / "watched")
+    detect([str(log)], tmp_path / "detected", Config(workers=1), accounts=records)
+    said = [read_result(tmp_path / name).summary.notes for name in ("watched", "detected")]
+    assert any("4 of 6 accounts in the log have no account record" in one for one in said[0])
+    assert any(one.startswith("account records:") for one in said[0])
+    assert set(said[0]) >= {one for one in said[1] if "account record" in one}
