@@ -181,7 +181,9 @@ class Decision:
         try:
             effect = Effect(said.get("effect", ""))
         except ValueError:
-            raise ValueError(f"effect is none of {', '.join(Effect)}") from None
+            raise ValueError(
+                f"effect is none of {', '.join(Effect)}: {said.get('effect')!r:.40}"
+            ) from None
         rate = _rate(said.get("rate"))
         if (effect is Effect.THROTTLE) != (rate is not None):
             raise ValueError("throttle has a rate, and nothing else has")

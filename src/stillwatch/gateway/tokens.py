@@ -97,7 +97,11 @@ def _lines(path: Path) -> list[str]:
         with path.open(encoding="ascii") as file:
             lines = [line.strip() for line in file.read(_MOST_BYTES).splitlines()]
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the token file {path} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(
+            f"the token file {path} cannot be read: {why}",
+            hint="`stillwatch gateway init` makes one beside gateway.toml; --token-file names another",
+        ) from error
     refuse_readable(path, mode, "make a new token", "the token file")
     tokens = [line for line in lines if line and not line.startswith("#")]
     if not 0 < len(tokens) <= _MOST_TOKENS:

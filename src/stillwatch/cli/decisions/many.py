@@ -87,6 +87,10 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield from _of_csv(file)
             else:
                 yield from _of_json(file)
+    except InputError as error:
+        raise InputError(
+            f"{path}, {error.message}", hint=error.hint or "nothing was kept"
+        ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
 

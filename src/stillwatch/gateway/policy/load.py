@@ -9,6 +9,7 @@ the file and the place.
 ('standard', None)
 """
 
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -132,6 +133,10 @@ def load_policy(path: Path | None = None) -> Policy:
     """
     if path is None or (str(path) in SHIPPED and not path.exists()):
         return _shipped(str(path or SHIPPED[0]))
+    if not path.exists():
+        close = difflib.get_close_matches(str(path), SHIPPED, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"shipped: {', '.join(SHIPPED)}"
+        raise ConfigError(f"the policy {path} cannot be read: No such file", hint=hint)
     return _load(path)
 
 

@@ -241,6 +241,9 @@ def test_yaml_that_is_no_policy_is_refused_within_bounds(
 def test_a_file_that_is_not_there_or_no_text_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load_policy(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError) as told:
+        load_policy(Path("standrd"))
+    assert told.value.hint == "did you mean 'standard'?"
     path = tmp_path / "mine.yaml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="is not UTF-8"):
