@@ -2,17 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
-PLACES: Final = 4096
-"""Decisions whose facts are at hand, and whose hits are counted; a power of two."""
-_SPREAD: Final = 2_654_435_761
-"""Rows that are hit often may lie in step (Knuth, vol. 3, 6.4)."""
+PLACES: Final = 4093
+"""Decisions whose facts are at hand, and whose hits are counted. A prime: rows may lie in step."""
 
 
-def place_of(row: int) -> int:
-    """The place of a row of the table among ``PLACES``."""
-    return (row * _SPREAD >> 16) & (PLACES - 1)
+class Naming(Protocol):
+    """A table, by which rows have ids."""
+
+    def id(self, row: int) -> str:
+        """Of a row's decision."""
 
 
 @dataclass
@@ -40,26 +40,43 @@ class Counts:
 class Hits:
     """How often decisions were hit, in bounded memory and time.
 
-    Each decision has one of 4,096 places by its row. One that finds its place taken lowers the
+    Each decision has one of 4,093 places by its row. One that finds its place taken lowers the
     other's number and takes the place at 0 (the majority vote of Boyer and Moore, place by place):
-    those hit most stay, and a number says "at least".
+    those hit most stay, and a number says "at least". Rows are named when somebody looks, or when
+    another table takes the place of theirs.
     """
 
-    def __init__(self) -> None:
-        self._ids: list[str] = [""] * PLACES
+    def __init__(self, table: Naming) -> None:
+        self._table = table
+        self._held: list[int | str] = [""] * PLACES
+        """Rows of the table; ids of what was hit in those before it."""
         self._numbers = [0] * PLACES
 
-    def add(self, id_: str, row: int) -> None:
+    def add(self, table: Naming, row: int) -> None:
         """One more."""
-        place = place_of(row)
-        if self._ids[place] == id_:
+        if table is not self._table:
+            self.turn(table)
+        place = row % PLACES
+        if self._held[place] == row:
             self._numbers[place] += 1
         elif self._numbers[place] <= 1:
-            self._ids[place], self._numbers[place] = id_, 1
+            self._held[place], self._numbers[place] = row, 1
         else:
             self._numbers[place] -= 1
 
+    def turn(self, table: Naming) -> None:
+        """Rows are of another table from now on."""
+        if table is not self._table:
+            self._held = list(map(self._name, self._held))
+            self._table = table
+
     def most(self) -> dict[str, int]:
         """Those hit most first."""
-        both = [one for one in zip(self._ids, self._numbers, strict=True) if one[1]]
-        return dict(sorted(both, key=lambda one: -one[1]))
+        numbers = Counter[str]()
+        for one, number in zip(self._held, self._numbers, strict=True):
+            if number:
+                numbers[self._name(one)] += number
+        return dict(numbers.most_common())
+
+    def _name(self, one: int | str) -> str:
+        return one if isinstance(one, str) else self._table.id(one)
