@@ -18,6 +18,8 @@ from typing import Final
 
 SLOTS: Final = 65_536
 MASK: Final = SLOTS - 1
+_NEAR: Final = 0.999
+"""Of the bound: well below it nothing has to be judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ class Breaker:
             self._weight += weight - self._refused_before.pop(slot, 0)
             self._refused[slot] = weight
         if not self.tripped:
-            self._judge(steady)
+            bounds, total = self.bounds, self.total + self._total_before
+            if total >= bounds.least and self._weight > _NEAR * bounds.share * total:
+                self._judge(steady)
         if self.tripped:
             self._refused[slot] += 1
             self._weight += 1

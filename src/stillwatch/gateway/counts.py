@@ -1,11 +1,13 @@
 """What a gateway answered, counted in bounded memory."""
 
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 PLACES: Final = 4093
 """Decisions whose facts are at hand, and whose hits are counted. A prime: rows may lie in step."""
+_NONE: Final = -1
 
 
 class Naming(Protocol):
@@ -48,35 +50,37 @@ class Hits:
 
     def __init__(self, table: Naming) -> None:
         self._table = table
-        self._held: list[int | str] = [""] * PLACES
-        """Rows of the table; ids of what was hit in those before it."""
-        self._numbers = [0] * PLACES
+        self._rows = array("q", [_NONE]) * PLACES
+        self._numbers = array("q", [0]) * PLACES
+        self._before: dict[int, str] = {}
+        """By place: id of what was hit in a table before this one."""
 
     def add(self, table: Naming, row: int) -> None:
         """One more."""
         if table is not self._table:
             self.turn(table)
         place = row % PLACES
-        if self._held[place] == row:
+        if self._rows[place] == row:
             self._numbers[place] += 1
         elif self._numbers[place] <= 1:
-            self._held[place], self._numbers[place] = row, 1
+            self._rows[place], self._numbers[place] = row, 1
+            if self._before:
+                self._before.pop(place, None)
         else:
             self._numbers[place] -= 1
 
     def turn(self, table: Naming) -> None:
         """Rows are of another table from now on."""
         if table is not self._table:
-            self._held = list(map(self._name, self._held))
+            for place, row in enumerate(self._rows):
+                if row != _NONE:
+                    self._before[place], self._rows[place] = self._table.id(row), _NONE
             self._table = table
 
     def most(self) -> dict[str, int]:
         """Those hit most first."""
         numbers = Counter[str]()
-        for one, number in zip(self._held, self._numbers, strict=True):
+        for place, (row, number) in enumerate(zip(self._rows, self._numbers, strict=True)):
             if number:
-                numbers[self._name(one)] += number
+                numbers[self._before[place] if row == _NONE else self._table.id(row)] += number
         return dict(numbers.most_common())
-
-    def _name(self, one: int | str) -> str:
-        return one if isinstance(one, str) else self._table.id(one)

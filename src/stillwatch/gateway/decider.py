@@ -89,18 +89,18 @@ class Decider:
             self._tick(steady)
         table, now = self.knowledge.table, self._clock.base + steady
         verdict = table.verdict(request, now)
-        effect, row, _, shadow, unread = verdict
-        if self._doubt or shadow or unread or effect is _THROTTLE:
-            return self._weighed(request, table, verdict, now)
-        # from here on what is usual: nothing stands, or one decision that says all
-        who = hash(request[0] or request[1] or request[6]) & MASK
-        breaker = self.breaker
-        if verdict is PASS:
+        if verdict is PASS and not self._doubt:
+            who, breaker = hash(request[0] or request[1] or request[6]) & MASK, self.breaker
             with self._lock:
                 self._counts.plain += 1
                 breaker.total += 1
                 breaker.passed[who] += 1
             return self._pass
+        effect, row, _, shadow, unread = verdict
+        if self._doubt or shadow or unread or effect is _THROTTLE:
+            return self._weighed(request, table, verdict, now)
+        # nearly always: one decision says all
+        who, breaker = hash(request[0] or request[1] or request[6]) & MASK, self.breaker
         answer = Found(effect, table, row, self._age, self._reader)
         with self._lock:
             breaker.total += 1

@@ -49,8 +49,13 @@ class Subjects:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._heads: tuple[dict[Any, int], ...] = tuple({} for _ in SCOPES)
-        """By scope: value to the first row about it. The one of ranges stays empty."""
+        self._heads: tuple[dict[Any, int], ...] = tuple({None: NONE} for _ in SCOPES)
+        """By scope: value to the first row about it. The one of ranges stays empty.
+
+        A dict of nothing but texts keeps no hashes in its table (CPython, ``dict_unicode_entry``):
+        each key that is met on the way to the right one is then a read from far memory. One key
+        that is no text makes it keep them, and takes a third off the slowest lookups of a million.
+        """
         self._prefixes: dict[tuple[int, int], dict[int, int]] = {}
         """By version and prefix length: prefix to first row."""
         self.gets: Final = tuple(self._heads[_SCOPE_CODES[s]].get for s in REQUEST_SCOPES[:-1])
@@ -60,7 +65,7 @@ class Subjects:
         """Of the prefixes. Replaced whole."""
 
     def __bool__(self) -> bool:
-        return any(self._heads) or bool(self._prefixes)
+        return any(len(heads) > 1 for heads in self._heads) or bool(self._prefixes)
 
     def link(self, rows: Iterable[int], scope: int, values: list[str]) -> None:
         """Lead to rows of one scope."""

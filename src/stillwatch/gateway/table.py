@@ -10,7 +10,7 @@ Rules
       decision stands before the old one falls.
 
 What is held of each decision is in ``rows``, the way to it from a request in ``subjects``, from its
-id in ``ids``.
+id in ``ids``; where more than one stands, ``verdict`` weighs them.
 
 >>> from stillwatch.gateway.blocks import checked, record_columns
 >>> table = Table()
@@ -26,7 +26,7 @@ id in ``ids``.
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -35,37 +35,21 @@ from stillwatch.errors import InputError
 from stillwatch.gateway.addresses import number
 from stillwatch.gateway.blocks import EFFECTS, LIMITS, POLICY, SCOPES, SHADOW, Block, rest_of
 from stillwatch.gateway.ids import Ids, id_of_name, name_of_id
-from stillwatch.gateway.rows import CODE, FOLLOWED, NONE, UNTIL, WORDS, Rows
+from stillwatch.gateway.rows import CODE, FOLLOWED, UNTIL, WORDS, Rows
 from stillwatch.gateway.subjects import REQUEST_SCOPES, Request, Subjects
+from stillwatch.gateway.verdict import PASS, UNREAD, Verdict, judged
 
 __all__ = ["PASS", "REQUEST_SCOPES", "UNREAD", "Request", "Table", "Verdict", "loaded"]
 
-_THROTTLE: Final = EFFECTS.index(Effect.THROTTLE)
 _EFFECT_CODES: Final = {effect: code for code, effect in enumerate(EFFECTS)}
 _SCOPE_CODES: Final = {scope: code for code, scope in enumerate(SCOPES)}
 _ACCOUNT: Final = _SCOPE_CODES[Scope.ACCOUNT]
 _CAMPAIGN: Final = _SCOPE_CODES[Scope.CAMPAIGN]
+_UNUSUAL: Final = FOLLOWED | SHADOW
+"""In the first word of a row: its decision is not all there is to say."""
 _SLACK: Final = 1024
-
-
-class Verdict(NamedTuple):
-    """What stands on a request."""
-
-    effect: Effect
-    row: int = NONE
-    """Of the decision that says so, for ``Table.decision``; -1 where nothing stands."""
-    more: tuple[int, ...] = ()
-    """Rows of further throttles, where the effect is one."""
-    shadow: tuple[int, ...] = ()
-    """Rows of decisions that are only said."""
-    unread: bool = False
-    """The address given is none."""
-
-
 _made = tuple.__new__
 """Without the detour that a named tuple's own constructor takes."""
-PASS: Final = Verdict(Effect.ALLOW)
-UNREAD: Final = Verdict(Effect.ALLOW, unread=True)
 
 
 class Table:
@@ -111,7 +95,7 @@ class Table:
         if address is not None:
             found = number(address)
             if found is None:
-                return self._judge(rows, now, True) if rows else UNREAD
+                return judged(rows, self._rows, self._owners, now, True) if rows else UNREAD
             version, whole = found
             for shift, get in self._subjects.v4 if version == 4 else self._subjects.v6:
                 row = get(whole >> shift)
@@ -119,10 +103,11 @@ class Table:
                     rows.append(row)
         if not rows:
             return PASS
-        word = self._words[rows[0] * WORDS]
-        if len(rows) == 1 and not word & FOLLOWED and word & CODE < SHADOW and word >> UNTIL > now:
-            return _made(Verdict, (EFFECTS[word & CODE], rows[0], (), (), False))  # nearly always
-        return self._judge(rows, now, False)
+        row = rows[0]
+        word = self._words[row * WORDS]
+        if len(rows) == 1 and not word & _UNUSUAL and word >> UNTIL > now:
+            return _made(Verdict, (EFFECTS[word & CODE], row, (), (), False))
+        return judged(rows, self._rows, self._owners, now)
 
     def decision(self, row: int) -> dict[str, Any]:
         """A decision in full, as it was put."""
@@ -254,40 +239,6 @@ class Table:
         return left
 
     # -- within ----------------------------------------------------------------------------------
-
-    def _judge(self, rows: list[int], now: float, unread: bool) -> Verdict:
-        """Verdict of the chains that begin at these rows."""
-        words, following = self._words, self._rows.following
-        best, strongest, allowed = NONE, 0, NONE
-        more: tuple[int, ...] = ()
-        shadow: tuple[int, ...] = ()
-        for first in rows:
-            row = first
-            while row != NONE:
-                word = words[row * WORDS]
-                if word >> UNTIL > now:
-                    code = word & CODE
-                    if code >= SHADOW:
-                        shadow = self._joined(shadow, row)
-                    elif code == 0:
-                        allowed = row
-                    elif code > strongest:
-                        best, strongest, more = row, code, ()
-                    elif code == strongest == _THROTTLE and not self._same(row, best):
-                        more = self._joined(more, row)
-                row = following[row] if word & FOLLOWED else NONE
-        if allowed != NONE:
-            return Verdict(Effect.ALLOW, allowed, (), shadow, unread)
-        return _made(Verdict, (EFFECTS[strongest], best, more, shadow, unread))
-
-    def _joined(self, rows: tuple[int, ...], row: int) -> tuple[int, ...]:
-        """With one more, each decision once."""
-        owner = self._owners.get(row, row)
-        return rows if owner in rows else (*rows, owner)
-
-    def _same(self, one: int, other: int) -> bool:
-        """Whether two rows are of one decision."""
-        return self._owners.get(one, one) == self._owners.get(other, other)
 
     def _standing(self, start: int, end: int) -> list[int]:
         until, owners = self._rows.until, self._owners
