@@ -5,6 +5,7 @@ memory and have to be read as JSON, are fetched when somebody asks for them; a r
 stands for the same decision for ever, so they are the same whenever that is.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from stillwatch.domain.decision import Effect, Rate
@@ -71,17 +72,25 @@ class Answer:
 
     def _replace(self, **changes: Any) -> "Answer":
         """Another, with some things changed."""
-        return Answer(**({name: getattr(self, name) for name in _FIELDS} | changes))
+        return Answer(**(dict(zip(_FIELDS, self, strict=True)) | changes))
+
+    def __iter__(self) -> Iterator[Any]:
+        """All that it says, in the order in which it is made."""
+        return (getattr(self, name) for name in _FIELDS)
+
+    def __getitem__(self, place: Any) -> Any:
+        """As a tuple would."""
+        return tuple(self)[place]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Answer):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in _FIELDS)
+        return tuple(self) == tuple(other)
 
     __hash__ = None  # type: ignore[assignment]  # equal answers need not be the same one
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{name}={getattr(self, name)!r}" for name in _FIELDS)
+        said = ", ".join(f"{name}={one!r}" for name, one in zip(_FIELDS, self, strict=True))
         return f"Answer({said})"
 
 
@@ -120,24 +129,27 @@ class Reader:
 
 
 class Found(Answer):
-    """The answer where a decision stands."""
+    """The answer where a decision stands. Until it is read it holds on to its table."""
 
     def __init__(
         self, effect: Effect, table: Table, row: int, age_s: float | None, reader: Reader
     ) -> None:
         self.allowed, self.status, self.effect = _DONE[effect]
         self.age_s = age_s
-        self._of = reader, table, row
+        self._of: tuple[Reader, Table, int] | None = (reader, table, row)
 
     def __getattr__(self, name: str) -> Any:
         """What was not asked for before."""
         if name not in _WORDS:
             raise AttributeError(name)
-        reader, table, row = self._of
-        facts = reader.facts(table, row)
-        self.decision, self.reason, self.scope = facts.id, facts.reason, facts.scope
-        self.cohort = facts.cohort
-        return getattr(self, name)
+        of = self._of
+        if of is not None:  # else another thread has just asked
+            reader, table, row = of
+            facts = reader.facts(table, row)
+            self.decision, self.reason, self.scope = facts.id, facts.reason, facts.scope
+            self.cohort = facts.cohort
+            self._of = None
+        return object.__getattribute__(self, name)
 
     def hold_back(self) -> None:
         """Said and not done."""

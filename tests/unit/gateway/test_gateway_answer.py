@@ -46,6 +46,8 @@ def test_answers_are_told_apart_by_what_they_say() -> None:
     assert found._replace(reason="x") == said._replace(reason="x") != said
     assert found != passing(0.0)
     assert found != "block"
+    assert found[:3] == (False, 403, "block")
+    assert list(found) == list(said)
     with pytest.raises(AttributeError, match="planet"):
         _ = found.planet
 
