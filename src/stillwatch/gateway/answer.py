@@ -6,16 +6,12 @@ stands for the same decision for ever, so they are the same whenever that is.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from stillwatch.domain.decision import Effect, Rate
 from stillwatch.gateway.counts import PLACES
 from stillwatch.gateway.table import Table
 
-_FIELDS: Final = (
-    "allowed", "status", "effect", "decision", "reason", "retry_after_s", "shadow", "age_s",
-    "lease", "cohort", "held_back", "scope",
-)  # fmt: skip
 _WORDS: Final = frozenset({"decision", "reason", "cohort", "scope"})
 """What only the decision itself can say."""
 _REFUSED: Final = frozenset({Effect.BLOCK, Effect.CHALLENGE})
@@ -26,7 +22,15 @@ _DONE: Final = {
 
 
 class Answer:
-    """What is to happen to a request, and the decision that says so. Not to be changed."""
+    """What is to happen to a request, and the decision that says so. Not to be changed.
+
+    It can be read as the tuple of its ``_fields``, too.
+    """
+
+    _fields: ClassVar = (
+        "allowed", "status", "effect", "decision", "reason", "retry_after_s", "shadow", "age_s",
+        "lease", "cohort", "held_back", "scope",
+    )  # fmt: skip
 
     allowed: bool
     status: int
@@ -72,11 +76,11 @@ class Answer:
 
     def _replace(self, **changes: Any) -> "Answer":
         """Another, with some things changed."""
-        return Answer(**(dict(zip(_FIELDS, self, strict=True)) | changes))
+        return Answer(**(dict(zip(self._fields, self, strict=True)) | changes))
 
     def __iter__(self) -> Iterator[Any]:
         """All that it says, in the order in which it is made."""
-        return (getattr(self, name) for name in _FIELDS)
+        return (getattr(self, name) for name in self._fields)
 
     def __getitem__(self, place: Any) -> Any:
         """As a tuple would."""
@@ -90,7 +94,7 @@ class Answer:
     __hash__ = None  # type: ignore[assignment]  # equal answers need not be the same one
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{name}={one!r}" for name, one in zip(_FIELDS, self, strict=True))
+        said = ", ".join(f"{name}={one!r}" for name, one in zip(self._fields, self, strict=True))
         return f"Answer({said})"
 
 
