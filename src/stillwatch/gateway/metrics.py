@@ -70,6 +70,9 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "snapshot_failures_total": _of("counter", "Snapshots that could not be written."),
     "clock_jumps_total": _of("counter", "Jumps of this machine's clock."),
     "breaker_trips_total": _of("counter", "Times that fresh decisions refused too much."),
+    "throttles_replaced_total": _of(
+        "counter", "Times that the file of throttles could not be used or had gone, and was made anew."
+    ),
     "throttles_evicted_total": _of("counter", "Rates that made room though they were in use."),
     "throttles_untracked_total": _of("counter", "Requests passed for want of room for a lease."),
     "reloads_total": _of("counter", "Settings taken up.", result=("ok", "failed")),

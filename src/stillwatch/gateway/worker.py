@@ -93,7 +93,7 @@ class Worker:
         self.figures = Figures(setup.figures, setup.row)
         source = settings.source
         self.follower = Follower(followed(source), source.snapshot, source.poll_s)
-        self.throttles = Throttles(settings.throttle)
+        self.throttles = Throttles(settings.throttle.file, lease_s=settings.throttle.lease_s)
         self.decider = Decider(self.follower.knowledge, self.throttles, self.live.rules)
         self._bound(self.live)
         self._stopping = asyncio.Event()
@@ -228,6 +228,7 @@ class Worker:
             "snapshot_failures_total": seen.snapshots_failed,
             "clock_jumps_total": self.follower.knowledge.clock.jumps,
             "breaker_trips_total": self.decider.breaker.trips,
+            "throttles_replaced_total": throttles.replaced,
             "throttles_evicted_total": throttles.evicted,
             "throttles_untracked_total": throttles.untracked,
         }
