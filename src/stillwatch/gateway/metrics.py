@@ -56,6 +56,9 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "fail_closed_total": _of("counter", "Refused for want of knowledge.", scope=_SCOPES),
     "held_by_breaker_total": _of("counter", "Passed because too much would have been refused."),
     "throttled_total": _of("counter", "Refused beyond a rate."),
+    "undelivered_total": _of(
+        "counter", "Places given back at once: the answer did not reach who had asked."
+    ),
     "unusable_total": _of("counter", "Parts of requests that could not be used.", member=_CARRIED),
     "answer_seconds": _of("histogram", "From a request read to its answer.", endpoint=ENDPOINTS),
     "source_errors_total": _of("counter", "Times that the source could not be asked."),

@@ -128,7 +128,9 @@ class Worker:
             self._setup.limits,
         )  # fmt: skip
         service = Service(parts)
-        shared = self._shared = Shared(Handler(service.answer, service.refused), self._setup.limits)
+        shared = self._shared = Shared(
+            Handler(service.answer, service.refused, service.undelivered), self._setup.limits
+        )
         server = await loop.create_server(lambda: Connection(shared), sock=self._listener)
         rpc = await self._start_rpc(service)
         ticking = loop.create_task(self._tick(shared))
