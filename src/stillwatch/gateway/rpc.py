@@ -25,7 +25,6 @@ from envoy.service.accesslog.v3 import als_pb2_grpc as als_stubs
 from envoy.service.auth.v3 import external_auth_pb2 as messages
 from envoy.service.auth.v3 import external_auth_pb2_grpc as stubs
 from envoy.type.v3.http_status_pb2 import HttpStatus
-from google.protobuf.struct_pb2 import Struct, Value
 from google.rpc.status_pb2 import Status
 
 from stillwatch.errors import InputError
@@ -181,16 +180,16 @@ def _leases(said: Mapping[str, Any]) -> set[str]:
 def _passed(answer: Answer) -> Any:
     fields = [pair for pair in answer_fields(answer) if pair[0] != RETRY]
     named = {name for name, _ in fields}
-    return messages.CheckResponse(
-        dynamic_metadata=Struct(fields={_LEASE_KEY: Value(string_value=answer.lease)})
-        if answer.lease
-        else None,
+    said = messages.CheckResponse(
         status=Status(code=_OK),
         ok_response=messages.OkHttpResponse(
             headers=_options(fields),
             headers_to_remove=[name.decode() for name in _UPSTREAM if name not in named],
         ),
     )
+    if answer.lease:
+        said.dynamic_metadata.update({_LEASE_KEY: answer.lease})
+    return said
 
 
 def _refused(status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> Any:
