@@ -96,6 +96,7 @@ class Worker:
         self.throttles = Throttles(settings.throttle.file, lease_s=settings.throttle.lease_s)
         self.decider = Decider(self.follower.knowledge, self.throttles, self.live.rules)
         self._bound(self.live)
+        self._trips_told = 0
         self._stopping = asyncio.Event()
         self._shared: Shared | None = None
         self._streams: Streams | None = None
@@ -213,8 +214,20 @@ class Worker:
             "settings_error": self.live.error or None,
             "restart_needed": list(self.live.restart),
             "breaker_open": self.decider.breaker.tripped,
+            "fresh_refused_share": round(self.decider.breaker.share(), 4),
             "worker": self._setup.row,
         }
+
+    def _told_of_breaker(self) -> None:
+        """One line in the log each time it trips, and what to do."""
+        breaker = self.decider.breaker
+        if breaker.trips > self._trips_told:
+            log.warning(
+                "fresh decisions would refuse %.1f %% of requests: they are said and not done. Look at "
+                "`stillwatch decisions list`; `stillwatch gateway status` says how to let them through",
+                100 * breaker.share(),
+            )
+            self._trips_told = breaker.trips
 
     def _followed(self) -> dict[str, int]:
         """What the follower, its clock and the throttles have counted."""
@@ -255,6 +268,7 @@ class Worker:
         figures.set(knowledge.seq, "knowledge_sequence")
         figures.set(len(knowledge.table), "table_decisions")
         figures.set(self.decider.breaker.tripped, "breaker_open")
+        self._told_of_breaker()
         figures.set(self.decider.breaker.share(), "fresh_refused_share")
         figures.set(self.follower.counts.connected, "source_connected")
         figures.set(time.time(), "heartbeat_seconds")
