@@ -11,18 +11,18 @@ import pyarrow.parquet as pq
 from examples.closed_loop import sharing
 from examples.closed_loop.forum import LABS, Forum, Services, each
 from examples.closed_loop.identities import Person
-from examples.closed_loop.labs import Lab, detect, write_log
+from examples.closed_loop.labs import Lab, detect
 from examples.closed_loop.replay import Figures, Replay, by_lab
-from examples.closed_loop.world import Newcomer, Site, World
+from examples.closed_loop.world import Newcomer, Site, World, write_log
 
 Say = Callable[[str], None]
 ALPHA, BETA, GAMMA = LABS
 SHARED_H: Final = 3
 """Hours after the ban until a reviewer has released what leaves."""
 PULLED_H: Final = 4
-EVERY_H: Final = 4
+EVERY_H: Final = 2
 """Hours between two trials of the rule on the last day's traffic; `stillwatch watch` takes seconds."""
-LISTED_H: Final = 12
+LISTED_H: Final = 6
 """Hours between two lists of what newly blocked accounts signed up with."""
 
 
