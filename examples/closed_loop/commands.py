@@ -4,7 +4,7 @@ Loading them is most of what a short command costs, and the story runs some hund
 reads, writes, prints and returns is what it does when it is started by its name, as hub, evaluators
 and gateways are.
 
-    python -m examples.closed_loop.commands SOCKET    the process that forks; ends with its stdin
+    python -P commands.py SOCKET    the process that forks; ends with its stdin
 """
 
 import atexit
@@ -56,7 +56,7 @@ class Commands:
         with self._lock:
             if self._process is None:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", __name__, self._place], stdin=subprocess.PIPE,
+                    [sys.executable, "-P", __file__, self._place], stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE, env={**os.environ, **PASSPHRASE}, start_new_session=True,
                 )  # fmt: skip
                 assert self._process.stdout is not None
