@@ -1,5 +1,8 @@
 """What sharing is worth in the closed loop: exchanges leaked after the ban, with it and without.
 
+Leaked is what was answered and made for the campaign's job; ``all answered`` counts the requests that
+only cover its accounts, too.
+
     cd bench && python -m gateway.closed_loop [--seeds 5] [--reuse 0.9 0.5 0.1] [--accounts 1500]
 
 Each run is ``make demo`` with another seed: three labs, hub, evaluators and gateways as processes, and the
@@ -49,6 +52,7 @@ def _row(reuse: float, done: Sequence[Outcome]) -> dict[str, Any]:
         "leaked sharing": _mean([one.leaked(one.together) for one in done]),
         "fall": _mean([100 * one.fall for one in done], " %"),
         "least fall": f"{min(one.fall for one in done):.0%}",
+        "fall of all answered": _mean([100 * _of_all(one) for one in done], " %"),
         "innocents": sum(len(one.innocents) for one in figures),
         "blocked": sum(len(one.blocked) for one in figures),
         "asked for proof": len(asked),
@@ -56,6 +60,10 @@ def _row(reuse: float, done: Sequence[Outcome]) -> dict[str, Any]:
         "appeals undone at gamma": f"{appeals.count(0)} of {len(appeals)}",
         "seconds": _mean([one.seconds for one in done]),
     }
+
+
+def _of_all(done: Outcome) -> float:
+    return 1 - done.answered(done.together) / max(1, done.answered(done.alone))
 
 
 def _mean(values: Sequence[float], unit: str = "") -> str:
