@@ -13,6 +13,7 @@ same days without sharing. The campaign's identities reuse something of its stoc
 import argparse
 import math
 import statistics
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,11 +35,20 @@ def measured(
     rows = []
     for reuse in reused:
         done = [
-            tell(DATA / "closed_loop", Plan(seed, accounts, reuse=reuse), print)
+            _told(Plan(seed, accounts, reuse=reuse))
             for seed in range(FIRST_SEED, FIRST_SEED + seeds)
         ]
         rows.append(_row(reuse, done))
     return {"head": list(rows[0]), "rows": [list(row.values()) for row in rows]}
+
+
+def _told(plan: Plan) -> Outcome:
+    def say(line: str) -> None:
+        print(f"{plan.seed} {plan.reuse:.0%}  {line}", file=sys.stderr, flush=True)
+
+    done = tell(DATA / "closed_loop", plan, say)
+    say(f"leaked {done.leaked(done.alone)}, sharing {done.leaked(done.together)}: {done.fall:.0%}")
+    return done
 
 
 def _row(reuse: float, done: Sequence[Outcome]) -> dict[str, Any]:
