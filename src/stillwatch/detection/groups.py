@@ -29,6 +29,18 @@ _PART = 0.15  # of what is usual in its campaign, that a member does
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """Scaffolds, and which stream carries which."""
+
+    keys: npt.NDArray[np.uint32]
+    """Phrases, ascending."""
+    labels: Ints
+    """Scaffolds of each phrase by level, -1 for none, see ``cluster.scaffolds``."""
+    scaffold: Ints
+    """Scaffold of each stream."""
+
+
+@dataclass(frozen=True, slots=True)
 class Groups:
     """Proposed groups of one log."""
 
@@ -41,6 +53,8 @@ class Groups:
     """Cohesion of each group."""
     small: list[Ints] = field(default_factory=list)
     """Groups of fewer accounts than a campaign has, but at least ``PARTS``: perhaps parts of a job."""
+    wording: Wording | None = None
+    """What was looked for; None where groups are given."""
 
     @classmethod
     def find(
@@ -53,12 +67,27 @@ class Groups:
     ) -> "Groups":
         """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
         phrases = phrases_of(streams_of(profiles), usable)
-        streams, scaffold = carried(profiles, phrases.keys, scaffolds(phrases), usable)
+        labels = scaffolds(phrases)
+        streams, scaffold = carried(profiles, phrases.keys, labels, usable)
+        wording = Wording(phrases.keys, labels, scaffold)
+        return cls.of(profiles, streams, wording, tactic_mask, least=least)
+
+    @classmethod
+    def of(
+        cls,
+        profiles: Profiles,
+        streams: Streams,
+        wording: "Wording",
+        tactic_mask: int,
+        *,
+        least: int,
+    ) -> "Groups":
+        """The groups of streams that carry one scaffold each."""
         proposed, small = list[Ints](), list[Ints]()
-        for group in groups_of(streams, scaffold, min(least, PARTS)):
+        for group in groups_of(streams, wording.scaffold, min(least, PARTS)):
             (proposed if group.size >= least else small).append(group)  # a stream an account
         figures = cohesion(profiles, streams, proposed, tactic_mask)
-        return cls(profiles, streams, tactic_mask, proposed, figures, small)
+        return cls(profiles, streams, tactic_mask, proposed, figures, small, wording)
 
     def measure(self, groups: list[Ints]) -> Floats:
         """Cohesion of other groups of streams."""
@@ -81,17 +110,27 @@ class Chosen:
 
 
 def choose(
-    groups: Groups, yardstick: Yardstick, test: GroupTest, *, fdr: float, least: int
+    groups: Groups,
+    yardstick: Yardstick,
+    test: GroupTest,
+    *,
+    fdr: float,
+    least: int,
+    elsewhere: Floats | None = None,
 ) -> Chosen:
     """Benjamini-Hochberg over all proposed groups, then disjoint campaigns of the significant.
+
+    ``elsewhere`` are p-values of groups of the same log that are not among these.
 
     Proposals overlap. The strongest comes first, whatever its size: two jobs in one group are more
     accounts, and less alike. A later one reports what is left of it, if that is large enough and
     as significant without the accounts reported already. A small rest of a group whose bulk is in
     one campaign joins that campaign. In the end, who only tried the scaffold is left out.
     """
-    passed = benjamini_hochberg(test.p_values, fdr)
-    bar = test.p_values[passed].max(initial=0.0)
+    all_ = test.p_values if elsewhere is None else np.concatenate([test.p_values, elsewhere])
+    rejected = benjamini_hochberg(all_, fdr)
+    passed = rejected[: test.p_values.size]
+    bar = all_[rejected].max(initial=0.0)
     order = np.flatnonzero(passed)
     order = order[np.lexsort((order, -yardstick.strength(test.figures[order])))]
     owner = groups.streams.owner
