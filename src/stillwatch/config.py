@@ -8,6 +8,9 @@
 
     [engine]
     workers = 2                   # threads; 0 is one per core
+    name = "spark"                # a cluster instead of this machine; see run-on-spark.md
+    master = "spark://host:7077"
+    conf = { "spark.executor.memoryOverhead" = "4g" }
 
     [detection]
     fdr = 0.05
@@ -31,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.detection.judge import DetectionOptions
+from stillwatch.engines.spark.options import SparkOptions
 from stillwatch.errors import ConfigError
 from stillwatch.logs.mapping import ColumnMapping, read_mapping
 from stillwatch.places import data_folder
@@ -44,6 +48,8 @@ class Config:
     bad_row_limit: float = 0.01
     mapping: ColumnMapping | None = None
     workers: int = 0
+    spark: SparkOptions | None = None
+    """The cluster that reads logs; None for this machine."""
     allowed: frozenset[str] = frozenset()
     """Accounts that are never flagged."""
     rules: Path | None = None
@@ -52,9 +58,19 @@ class Config:
     """Folder of other members' rules that are in use."""
 
 
+ENGINES = ("local", "spark")
+
 _SECTIONS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
     "logs": {"bad_row_limit": (int, float), "mapping": str},
-    "engine": {"workers": int},
+    "engine": {
+        "workers": int,
+        "name": str,
+        "master": str,
+        "conf": dict,
+        "split_bytes": int,
+        "fan_in": int,
+        "merge_tasks": int,
+    },
     "detection": {
         f.name: (int, float) if isinstance(f.default, float) else int
         for f in dataclasses.fields(DetectionOptions)
@@ -80,6 +96,7 @@ def load_config(path: Path | None) -> Config:
         bad_row_limit=_share(logs.get("bad_row_limit", 0.01), "logs.bad_row_limit", path),
         mapping=read_mapping(path.parent / logs["mapping"]) if "mapping" in logs else None,
         workers=_workers(data.get("engine", {}).get("workers", 0), path),
+        spark=_spark(data.get("engine", {}), path),
         allowed=frozenset(map(str, allow.get("accounts", []))),
         rules=path.parent / rules if rules else None,
         shared_rules=path.parent / shared if shared else data_folder() / "rules",
@@ -118,6 +135,19 @@ def _share(value: float, name: str, path: Path) -> float:
     if not 0 < value < 1:
         raise ConfigError(f"{path}: {name} = {value} must lie between 0 and 1")
     return float(value)
+
+
+def _spark(settings: Mapping[str, Any], path: Path) -> SparkOptions | None:
+    name = settings.get("name", "local")
+    if name not in ENGINES:
+        raise ConfigError(f"{path}: engine.name = {name!r} is not one of {', '.join(ENGINES)}")
+    least = {"split_bytes": 1 << 16, "fan_in": 2, "merge_tasks": 0}
+    for each, bound in least.items():
+        if settings.get(each, bound) < bound:
+            raise ConfigError(f"{path}: engine.{each} must be at least {bound}")
+    conf = tuple((each, str(value)) for each, value in settings.get("conf", {}).items())
+    cut = {each: settings[each] for each in least if each in settings}
+    return SparkOptions(settings.get("master"), conf, **cut) if name == "spark" else None
 
 
 def _workers(value: int, path: Path) -> int:

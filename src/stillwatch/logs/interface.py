@@ -10,8 +10,8 @@ It never raises for a bad row; it hands it to ``Reading.reject``.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol, runtime_checkable
+from dataclasses import dataclass, field, fields
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -49,6 +49,17 @@ class ReadOptions:
     """Bounds on untrusted input."""
 
 
+class Part(NamedTuple):
+    """A part of a file that can be read apart: ``first`` (included) to ``last`` (excluded).
+
+    Bytes of a text in which every line stands alone (the lines that begin there); row groups of
+    a Parquet file.
+    """
+
+    first: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One file or address to read."""
@@ -63,6 +74,8 @@ class Source:
     """``gzip``, ``zstd`` or ``None``."""
     remote: bool = False
     """True if it is read through DuckDB."""
+    part: Part | None = None
+    """What of the file is read; ``None`` for all of it."""
 
 
 @dataclass(slots=True)
@@ -85,6 +98,17 @@ class Tally:
     """Files that end early; what came before the damage was read."""
     unknown: list[str] = field(default_factory=list)
     """Files found in folders that no reader recognises."""
+    lines: int = 0
+    """Line ends in parts of text files, so that the parts behind them can number their lines."""
+
+    def add(self, other: "Tally") -> None:
+        """Count what another reader counted."""
+        for each in fields(self):
+            mine, theirs = getattr(self, each.name), getattr(other, each.name)
+            if isinstance(mine, Counter):
+                mine.update(theirs)
+            else:
+                setattr(self, each.name, mine + theirs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +173,14 @@ class LogFormat(Protocol):
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Batches of ``reading.wanted``, at most ``batch_rows`` long; empty ones are left out."""
+
+
+@runtime_checkable
+class DivisibleFormat(LogFormat, Protocol):
+    """A format whose large files can be read in parts, by several readers at once."""
+
+    def divided(self, reading: Reading, head: bytes, most: int) -> list[Source]:
+        """The source in parts of about ``most`` bytes; itself alone where it cannot be divided."""
 
 
 @runtime_checkable

@@ -19,9 +19,10 @@ import orjson
 import pyarrow as pa
 
 from stillwatch.logs.assemble import assemble
-from stillwatch.logs.interface import Reading
+from stillwatch.logs.interface import Reading, Source
 from stillwatch.logs.lines import (
     Item,
+    in_lines,
     is_json_lines,
     json_items,
     keys_in,
@@ -33,6 +34,7 @@ from stillwatch.logs.lines import (
 )
 from stillwatch.logs.mapping import lookup
 from stillwatch.logs.pieces import split_lines
+from stillwatch.logs.ranges import ranges
 from stillwatch.logs.records import Row, canonical_rows, check_sample, record_batches
 from stillwatch.logs.schema import ENOUGH, REQUIRED
 
@@ -61,9 +63,15 @@ class JsonlFormat:
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Yield canonical batches."""
         text = opened(reading)
-        if reading.options.mapping is not None or not is_json_lines(text.head):
+        if reading.options.mapping is not None or not in_lines(reading, text.head):
             return _rowwise(reading, json_items(reading, text))
         return _quickly(reading, text.parts)
+
+    def divided(self, reading: Reading, head: bytes, most: int) -> list[Source]:
+        """Ranges of bytes, if every line stands alone and can be found without what is before."""
+        if not is_json_lines(head):
+            return [reading.source]
+        return ranges(reading.source, most)
 
 
 def _rowwise(reading: Reading, items: Iterable[Item]) -> Iterator[pa.RecordBatch]:

@@ -57,7 +57,7 @@ def keys_in(head: bytes, names: Iterable[str]) -> int:
 
 def json_items(reading: Reading, text: Opened) -> Iterator[Item]:
     """Yield the JSON objects of a source; what is none goes to quarantine."""
-    split = split_lines if is_json_lines(text.head) else split_values
+    split = split_lines if in_lines(reading, text.head) else split_values
     return objects(reading, split(text.parts, reading.options.limits))
 
 
@@ -86,6 +86,11 @@ def peek(parts: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
         if len(head) >= size:
             break
     return head.removeprefix(BOM), parts
+
+
+def in_lines(reading: Reading, head: bytes) -> bool:
+    """Tell whether a source is JSON lines; a part of one is, whatever it begins with."""
+    return reading.source.part is not None or is_json_lines(head)
 
 
 def is_json_lines(head: bytes) -> bool:

@@ -18,6 +18,7 @@ import zstandard
 from stillwatch.errors import InputError
 from stillwatch.logs import remote, stores
 from stillwatch.logs.interface import Reading, Source, Tally
+from stillwatch.logs.ranges import Lines
 
 MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOM: Final = b"\xef\xbb\xbf"
@@ -186,7 +187,11 @@ def _up_to(parts: Iterator[bytes], size: int) -> Iterator[bytes]:
 
 def _open(source: Source, tally: Tally) -> BinaryIO:
     try:
-        file = stores.opened(source.path) if source.remote else io.FileIO(source.path)
+        if source.part is not None:
+            whole = stores.seekable(source.path) if source.remote else io.FileIO(source.path)
+            file: Any = Lines(whole, source.part, tally)
+        else:
+            file = stores.opened(source.path) if source.remote else io.FileIO(source.path)
     except OSError as error:
         raise InputError(
             f"cannot open {source.path}: {error.strerror}", hint="check path and permissions"
