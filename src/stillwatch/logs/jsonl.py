@@ -37,6 +37,7 @@ from stillwatch.logs.pieces import split_lines
 from stillwatch.logs.ranges import ranges
 from stillwatch.logs.records import Row, canonical_rows, check_sample, record_batches
 from stillwatch.logs.schema import ENOUGH, REQUIRED
+from stillwatch.logs.streams import is_recoded
 
 _BLOCK: Final = 8 << 20
 """Bytes parsed at once: many lines, yet small against a batch's limit."""
@@ -69,7 +70,7 @@ class JsonlFormat:
 
     def divided(self, reading: Reading, head: bytes, most: int) -> list[Source]:
         """Ranges of bytes, if every line stands alone and can be found without what is before."""
-        if not is_json_lines(head):
+        if not is_json_lines(head) or is_recoded(reading.source):
             return [reading.source]
         return ranges(reading.source, most)
 

@@ -125,6 +125,12 @@ def head_of(source: Source, size: int) -> bytes:
     return b"".join(parts)[:size].removeprefix(BOM)
 
 
+def is_recoded(source: Source) -> bool:
+    """Tell a text that is UTF-16 or UTF-32: none of its parts says so."""
+    with _open(source, Tally()) as stream:
+        return stream.read(4).startswith(tuple(_WIDE))
+
+
 def chunks(reading: Reading) -> Iterator[bytes]:
     """Yield the decompressed bytes of a source, about a mebibyte at a time."""
     source = reading.source

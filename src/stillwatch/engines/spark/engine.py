@@ -51,7 +51,8 @@ class SparkEngine:
     ) -> Read:
         """Profiles of all events of ``paths`` (see ``interface.Engine``); also of ``tables``."""
         log, opened = self._opened(paths, options, quarantine)
-        splits = splits_of(log, self.options.split_bytes)
+        ours = [each for each in log.readings if not isinstance(each[0], tables.SparkFormat)]
+        splits = splits_of(ours, self.options.split_bytes)
         work = task.work_of(options, self.families)
         parts = [_measure(self.session, work, splits)] if splits else []
         width = len(splits)

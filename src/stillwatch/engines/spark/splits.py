@@ -8,7 +8,7 @@ follow from the files alone, so that a run can be compared with another.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stillwatch.logs import EventLog, LogFormat, Reading, Source
+from stillwatch.logs import LogFormat, Reading, Source
 from stillwatch.logs.interface import DivisibleFormat, JoiningFormat
 from stillwatch.logs.streams import head_of
 
@@ -29,9 +29,9 @@ class Split:
         return sum(source.bytes for source in self.sources)
 
 
-def splits_of(log: EventLog, most: int) -> list[Split]:
+def splits_of(readings: Sequence[tuple[LogFormat, Reading]], most: int) -> list[Split]:
     """All of a log in splits of about ``most`` bytes, where files can be divided."""
-    return [Split(number, *what) for number, what in enumerate(_units(log.readings, most))]
+    return [Split(number, *what) for number, what in enumerate(_units(readings, most))]
 
 
 def _units(

@@ -54,7 +54,6 @@ def opened(
 ) -> Opened:
     """Resolve a table. Raises ``InputError`` where it is missing or lacks a required column."""
     from pyspark.errors import PySparkException  # noqa: PLC0415 - an optional extra
-    from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415
 
     reading = Reading(Source(path, "spark", 0, None), options, quarantine, tally)
     try:
@@ -62,7 +61,7 @@ def opened(
             frame = session.table(path.removeprefix(TABLE))
         else:
             frame = session.read.parquet(path)
-        schema: pa.Schema = to_arrow_schema(frame.schema)
+        schema: pa.Schema = frame.limit(0).toArrow().schema
     except PySparkException as error:
         raise InputError(
             f"Spark cannot read {path}: {gist(str(error))}",

@@ -17,7 +17,10 @@ _EVERY: Final = 0.5
 def watched(
     session: "SparkSession", tasks: int, total: int, progress: Progress | None
 ) -> Iterator[None]:
-    """Tell ``progress`` the share of the first ``tasks`` tasks that are done, as bytes of ``total``."""
+    """Tell ``progress`` the share of the first ``tasks`` tasks that are done, as bytes of ``total``.
+
+    All of ``total`` is told when the job is done: what comes last is merging.
+    """
     if progress is None:
         yield
         return
@@ -29,8 +32,9 @@ def watched(
         return sum(info.numCompletedTasks for info in known if info)
 
     def tell() -> None:
+        progress(0, total)
         while not over.wait(_EVERY):
-            progress(total * min(done(), tasks) // max(tasks, 1), total)
+            progress(total * min(done(), tasks) // (tasks + 1), total)
 
     teller = threading.Thread(target=tell, name="spark-progress", daemon=True)
     teller.start()
