@@ -13,7 +13,7 @@ from stillwatch.cli.profile import profile
 
 _ON_DEMAND = (
     "simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns", "identifiers",
-    "evaluator", "screen",
+    "evaluator", "screen", "daily",
 )  # fmt: skip
 
 

@@ -43,6 +43,8 @@ class ReadOptions:
     encoded: bool = False
     """Whether texts that repeat may come as dictionaries (``schema.REPEATING``), where the file
     has them so: as cheap as a number. Their values are as sound as strings; some may be unused."""
+    by_day: bool = False
+    """Whether account ids come with the day of the event before them (``byday``)."""
     bad_row_limit: float = 0.01
     """Share of quarantined rows above which reading fails (0 to 1)."""
     limits: Limits = field(default_factory=Limits)
