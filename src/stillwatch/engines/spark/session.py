@@ -115,7 +115,7 @@ def _started(options: SparkOptions, log: Path | None) -> "SparkSession":
             context = SparkContext(conf=conf)
     except (PySparkException, Py4JError, OSError) as error:
         _shut_down()
-        raise _not_started(master, error) from (error if options.verbose else None)
+        raise _not_started(master, error, log) from (error if options.verbose else None)
     if not options.verbose:
         context.setLogLevel("ERROR")
     return SparkSession(context)
@@ -181,8 +181,13 @@ class _Nothing:
     def __exit__(self, *_: object) -> None: ...
 
 
-def _not_started(master: str | None, error: Exception) -> ConfigError | PeerError:
-    said = faults.gist(str(error))
+def _not_started(
+    master: str | None, error: Exception, log: Path | None
+) -> ConfigError | PeerError:
+    # where the Java side died before it could answer, only its log says why
+    written = log.read_text("utf-8", "replace") if log else ""
+    last = re.findall(r"^(?:Exception in thread \S+|Error:) (.+)$", written, re.MULTILINE)
+    said = faults.gist(last[-1] if last else str(error))
     if "Could not parse Master URL" in str(error) or "Master must" in str(error):
         return ConfigError(
             f"{master} is no master URL that Spark knows",
