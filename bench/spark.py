@@ -22,7 +22,7 @@ from common import DATA, arguments, emit, stillwatch
 from stillwatch.engines.local import SLICE, LocalEngine
 from stillwatch.engines.spark import tables, task
 from stillwatch.engines.spark.engine import SparkEngine, _measure, _measure_table
-from stillwatch.engines.spark.options import SparkOptions
+from stillwatch.engines.spark.options import SPLIT_BYTES, SparkOptions
 from stillwatch.engines.spark.session import opened, require
 from stillwatch.engines.spark.splits import splits_of
 from stillwatch.errors import ConfigError
@@ -73,7 +73,8 @@ def cost(run: Callable[[], object], repeat: int) -> tuple[float, float]:
 def _stages(engine: SparkEngine, log: str) -> dict[str, Callable[[], object]]:
     """Each stage as something to run; a stage alone ends in Spark's sink of nothing."""
     work = task.work_of(OPTIONS, engine.families)
-    splits = splits_of(open_logs([log], OPTIONS, Quarantine(None)).readings, 8 << 20)
+    readings = open_logs([log], OPTIONS, Quarantine(None)).readings
+    whole, small = (splits_of(readings, most) for most in (SPLIT_BYTES, 8 << 20))
     table = tables.opened(
         engine.session, f"table:parquet.`{log}`", OPTIONS, Quarantine(None), Tally()
     )
@@ -82,7 +83,8 @@ def _stages(engine: SparkEngine, log: str) -> dict[str, Callable[[], object]]:
         return lambda: frame.write.format("noop").mode("overwrite").save()
 
     return {
-        "Spark, kernel stage, the project's reader": alone(_measure(engine.session, work, splits)),
+        f"Spark, kernel stage, {len(whole)} splits": alone(_measure(engine.session, work, whole)),
+        f"the same in {len(small)} splits": alone(_measure(engine.session, work, small)),
         "Spark, kernel stage, Spark's reader": alone(_measure_table(table, work, 0)),
         "Spark, decode alone, Spark's reader": alone(table.frame),
         "Spark, whole run (merged, fetched)": lambda: engine.read([log], OPTIONS, Quarantine(None)),
@@ -102,7 +104,7 @@ def measure(repeat: int, accounts: int) -> dict[str, Any]:
     python, _ = cost(lambda: here.read([log], OPTIONS, Quarantine(None)), repeat)
     per = 1e6 / events
     rows = [["local engine, read and kernel", events, round(python * per, 2), 0, 1.0, repeat]]
-    options = SparkOptions(master="local[2]", split_bytes=8 << 20, merge_tasks=4)
+    options = SparkOptions(master="local[2]", merge_tasks=4)
     began = time.monotonic()
     with opened(options) as session:
         up = time.monotonic() - began

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -61,21 +62,39 @@ def test_a_damaged_file_is_one_line_and_a_status(world: Path, tmp_path: Path) ->
     assert not out.exists()
 
 
-def test_an_interrupt_ends_spark_too(world: Path, tmp_path: Path) -> None:
+def descendants(mark: str) -> list[psutil.Process]:
+    """Processes that inherited the mark, orphans too."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(psutil.Error):
+            if each.environ().get("STILLWATCH_TEST_MARK") == mark:
+                found.append(each)
+    return found
+
+
+def runs(process: psutil.Process, what: str) -> bool:
+    with suppress(psutil.Error):
+        return any(what in word for word in process.cmdline())
+    return False
+
+
+@pytest.mark.parametrize("stage", ["spark.launcher.Main", "SparkSubmit", "pyspark.daemon"])
+def test_an_interrupt_ends_spark_too(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """While Java looks for its classes, while it starts, while executors work."""
     out = tmp_path / "out.parquet"
+    monkeypatch.setenv("STILLWATCH_TEST_MARK", str(tmp_path))
     process = started("profile", world / "events", "--out", out, *SPARK)
-    java: list[psutil.Process] = []
-    while not java:
+    while not any(runs(each, stage) for each in descendants(str(tmp_path))):
         assert process.poll() is None
-        below = psutil.Process(process.pid).children(recursive=True)
-        java = [each for each in below if each.name() == "java"]
     os.kill(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=300)
     assert (process.returncode, said) == (
         130,
         "stillwatch: interrupted; nothing half-written was kept\n",
     )
-    _, alive = psutil.wait_procs(java, timeout=60)
+    _, alive = psutil.wait_procs(descendants(str(tmp_path)), timeout=60)
     assert not alive
     assert not out.exists()
 

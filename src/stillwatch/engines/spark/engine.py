@@ -52,7 +52,8 @@ class SparkEngine:
         """Profiles of all events of ``paths`` (see ``interface.Engine``); also of ``tables``."""
         log, opened = self._opened(paths, options, quarantine)
         ours = [each for each in log.readings if not isinstance(each[0], tables.SparkFormat)]
-        splits = splits_of(ours, self.options.split_bytes)
+        cores = self.session.sparkContext.defaultParallelism
+        splits = splits_of(ours, self.options.split_bytes, 2 * cores)
         work = task.work_of(options, self.families)
         parts = [_measure(self.session, work, splits)] if splits else []
         width = len(splits)

@@ -45,11 +45,19 @@ def told(error: BaseException) -> StillwatchError:
             hint="look at their memory (spark.executor.memoryOverhead, about 1 GB per core) and "
             "run again; --verbose shows Spark's log",
         )
+    if _ABSENT.search(text):
+        return PeerError(
+            f"executors lack a package: {gist(text)}",
+            hint="give them the environment (--spark-conf spark.archives=...; docs/how-to/"
+            "run-on-spark.md)",
+        )
     return PeerError(f"the Spark job failed: {gist(text)}", hint="--verbose shows Spark's log")
 
 
 def gist(text: str) -> str:
     """The line of a Java or Python trace that says what happened."""
+    if python := _PYTHON.findall(text):
+        return " ".join(str(python[-1]).split())[:_SHOWN]
     lines = [line.strip() for line in text.splitlines()]
     says = [line for line in lines if line and not _NOISE.match(line)]
     cause = next((line for line in reversed(says) if line.startswith("Caused by: ")), None)
@@ -57,6 +65,9 @@ def gist(text: str) -> str:
     return " ".join(first.split())[:_SHOWN]
 
 
+_PYTHON: Final = re.compile(r"^(?!org\.|java|scala\.|py4j\.)([\w.]*(?:Error|Exception): .+)$", re.M)
+"""Last line of a Python traceback."""
+_ABSENT: Final = re.compile(r"^ModuleNotFoundError: ", re.MULTILINE)
 _NOISE: Final = re.compile(
     r"^(at |\.\.\. \d+ more|Traceback |File \"|py4j\.|: \w+(\.\w+)+Exception$|Driver stacktrace|"
     r"An error occurred while calling|JVM stacktrace)"

@@ -9,11 +9,13 @@ this process, its Java side is there already and writes where it likes.
 import os
 import re
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,6 +63,10 @@ def opened(options: SparkOptions) -> Iterator["SparkSession"]:
             yield session
         except (PySparkException, Py4JError) as error:
             raise faults.told(error) from (error if options.verbose else None)
+        except KeyboardInterrupt:
+            if not submitted():
+                _shut_down(at_once=True)
+            raise
         finally:
             _end(session)
     except PeerError as error:
@@ -111,11 +117,14 @@ def _started(options: SparkOptions, log: Path | None) -> "SparkSession":
         conf = SparkConf()
         for name, value in settings.items():
             conf.set(name, value)
-        with _python_of_executors(settings.get("spark.pyspark.python")):
+        with _python_of_executors(settings.get("spark.pyspark.python")), _same_handler():
             context = SparkContext(conf=conf)
     except (PySparkException, Py4JError, OSError) as error:
         _shut_down()
         raise _not_started(master, error, log) from (error if options.verbose else None)
+    except BaseException:
+        _shut_down()
+        raise
     if not options.verbose:
         context.setLogLevel("ERROR")
     return SparkSession(context)
@@ -154,11 +163,36 @@ def _launch(settings: dict[str, str], log: Path | None) -> None:
     conf = SparkConf(loadDefaults=False)
     for name, value in settings.items():
         conf.set(name, value)
-    # tell the scripts and local-cluster's workers where Spark is
-    with log.open("ab") if log else _Nothing() as file:
+    output = log.open("ab") if log else nullcontext()
+    with output as file, _uninterrupted():
         kwargs: dict[str, Any] = {"stdout": file, "stderr": file} if log else {}
         launch: Any = launch_gateway  # has no types
         SparkContext._ensure_initialized(gateway=launch(conf, kwargs), conf=conf)
+
+
+@contextmanager
+def _same_handler() -> Iterator[None]:
+    """PySpark's own handler of interrupts asks Java in the middle of another question."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let an interrupt wait: in the middle of starting, a Java process would be left to itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
@@ -176,14 +210,7 @@ def _python_of_executors(path: str | None) -> Iterator[None]:
             os.environ[_PYTHON] = before
 
 
-class _Nothing:
-    def __enter__(self) -> None: ...
-    def __exit__(self, *_: object) -> None: ...
-
-
-def _not_started(
-    master: str | None, error: Exception, log: Path | None
-) -> ConfigError | PeerError:
+def _not_started(master: str | None, error: Exception, log: Path | None) -> ConfigError | PeerError:
     # where the Java side died before it could answer, only its log says why
     written = log.read_text("utf-8", "replace") if log else ""
     last = re.findall(r"^(?:Exception in thread \S+|Error:) (.+)$", written, re.MULTILINE)
@@ -200,22 +227,32 @@ def _not_started(
 
 
 def _end(session: "SparkSession") -> None:
+    from pyspark import SparkContext  # noqa: PLC0415
+
+    if SparkContext._gateway is None:
+        return
     with suppress(Exception):  # the run is over: what cannot be stopped has stopped
         session.stop()
     if not submitted():
         _shut_down()
 
 
-def _shut_down() -> None:
-    """End the Java process: the memory is wanted for judging, and a next run may set it up anew."""
+def _shut_down(*, at_once: bool = False) -> None:
+    """End the Java process: the memory is wanted for judging, and a next run may set it up anew.
+
+    ``at_once``: it is not asked, because a question may be under way.
+    """
     from pyspark import SparkContext  # noqa: PLC0415
 
     gateway, SparkContext._gateway, SparkContext._jvm = SparkContext._gateway, None, None
     if gateway is None:
         return
     process = getattr(gateway, "proc", None)
-    with suppress(Exception):
-        gateway.shutdown()
+    if at_once:
+        SparkContext._active_spark_context = None
+    else:
+        with suppress(Exception):
+            gateway.shutdown()
     if process is not None:
         process.stdin.close()  # the sign for it to go
         with suppress(Exception):

@@ -1,8 +1,7 @@
 """From opened logs to splits: what each task reads.
 
 Rules: a file is divided only by its own format (``logs.interface.DivisibleFormat``); files of a
-format whose events lie in several of them stay together in one split; order and number of splits
-follow from the files alone, so that a run can be compared with another.
+format whose events lie in several of them stay together in one split; small files are gathered.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,9 @@ from dataclasses import dataclass
 from stillwatch.logs import LogFormat, Reading, Source
 from stillwatch.logs.interface import DivisibleFormat, JoiningFormat
 from stillwatch.logs.streams import head_of
+
+_Unit = tuple[str, tuple[Source, ...]]
+"""Name of a format, and what of it is read by one task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Split:
     format: str
     """Name of the format."""
     sources: tuple[Source, ...]
-    """One, or all of a format that joins files."""
+    """One, some small ones, or all of a format that joins files."""
 
     @property
     def bytes(self) -> int:
@@ -29,14 +31,40 @@ class Split:
         return sum(source.bytes for source in self.sources)
 
 
-def splits_of(readings: Sequence[tuple[LogFormat, Reading]], most: int) -> list[Split]:
-    """All of a log in splits of about ``most`` bytes, where files can be divided."""
-    return [Split(number, *what) for number, what in enumerate(_units(readings, most))]
+def splits_of(
+    readings: Sequence[tuple[LogFormat, Reading]], most: int, tasks: int = 1
+) -> list[Split]:
+    """All of a log in splits of about ``most`` bytes, where files can be divided.
+
+    Small files that are neighbours are read by one task, as long as ``tasks`` have enough to do:
+    a profile of each account in each of a thousand files would cost more than reading them.
+    """
+    units = list(_units(readings, most))
+    whole = sum(source.bytes for _, sources in units for source in sources)
+    size = min(most, whole // max(tasks, 1))
+    return [Split(number, *what) for number, what in enumerate(_gathered(units, size))]
 
 
-def _units(
-    readings: Sequence[tuple[LogFormat, Reading]], most: int
-) -> Iterator[tuple[str, tuple[Source, ...]]]:
+def _gathered(units: Sequence[_Unit], most: int) -> Iterator[_Unit]:
+    """Neighbours that are whole files of one format, together up to ``most`` bytes."""
+    held: _Unit | None = None
+    for name, sources in units:
+        if held is not None and held[0] == name and _small((*held[1], *sources), most):
+            held = (name, (*held[1], *sources))
+            continue
+        if held is not None:
+            yield held
+        held = (name, sources)
+    if held is not None:
+        yield held
+
+
+def _small(sources: Sequence[Source], most: int) -> bool:
+    whole = all(source.part is None and source.bytes for source in sources)
+    return whole and sum(source.bytes for source in sources) <= most
+
+
+def _units(readings: Sequence[tuple[LogFormat, Reading]], most: int) -> Iterator[_Unit]:
     joined: set[str] = set()
     for reader, reading in readings:
         if isinstance(reader, JoiningFormat):

@@ -34,8 +34,8 @@ from stillwatch.profiles.table import ProfileTable
 from stillwatch.profiles.text import TextFeatures, TextKernel
 from stillwatch.profiles.words import WordVectors
 
-ROOM: Final = 16_384
-"""Accounts a task holds, 200 MB of profiles."""
+ROOM: Final = 32_768
+"""Accounts a task holds, 400 MB of profiles."""
 BLOCK: Final = 1024
 """Partials handed on at a time, 12 MB at most."""
 PARTIALS: Final = pa.schema(

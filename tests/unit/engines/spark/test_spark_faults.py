@@ -50,6 +50,19 @@ def test_our_errors_come_back_as_they_were(error: InputError | StoredDataError) 
             "the Spark job failed: java.io.IOException: No space left on device",
         ),
         ("", PeerError, "the Spark job failed: no reason given"),
+        (
+            _FROM_A_TASK.replace(
+                "stillwatch.engines.spark.faults.TaskFault: {}",
+                "ModuleNotFoundError: No module named 'stillwatch'",
+            ),
+            PeerError,
+            "executors lack a package: ModuleNotFoundError: No module named 'stillwatch'",
+        ),
+        (
+            _FROM_A_TASK.replace("stillwatch.engines.spark.faults.TaskFault: {}", "MemoryError: x"),
+            PeerError,
+            "the Spark job failed: MemoryError: x",
+        ),
     ],
 )
 def test_others_become_one_line(text: str, kind: type[Exception], said: str) -> None:

@@ -43,6 +43,20 @@ def test_lines_are_divided_and_packed_or_pretty_ones_are_not(tmp_path: Path) -> 
     assert len(splits([wide], most)) == 1
 
 
+def test_small_neighbours_are_gathered_while_all_have_work(tmp_path: Path) -> None:
+    files = [write_jsonl(tmp_path / f"{number}.jsonl", rows(20)) for number in range(12)]
+    size = files[0].stat().st_size
+    log = open_logs([str(path) for path in files], ReadOptions(), Quarantine(None))
+
+    def counts(most: int, tasks: int) -> list[int]:
+        return [len(each.sources) for each in splits_of(log.readings, most, tasks)]
+
+    assert counts(100 * size, 1) == [12]
+    assert counts(5 * size, 1) == [5, 5, 2]
+    assert counts(100 * size, 4) == [3, 3, 3, 3]
+    assert counts(100 * size, 99) == [1] * 12
+
+
 def test_files_that_belong_together_are_one_split(tmp_path: Path) -> None:
     for name in ("a.jsonl", "b.jsonl"):
         shutil.copy(ROOT / "examples" / "logs" / "otel.jsonl", tmp_path / name)
