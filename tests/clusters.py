@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def rows(n: int = 1500) -> list[dict[str, Any]]:
         event(
             i,
             account_id="busy" if i % 3 == 0 else f"acct-{i * 7 % 39}",
-            timestamp=START.replace(hour=i % 24, minute=i % 60),
+            timestamp=START.replace(hour=i % 24, minute=i % 60) + timedelta(days=i % 3),
             model=f"m{i % 5}",
             prompt=f"explain item {i} of the list, step by step, {'please ' * (i % 5)}ünd",
             client_ip=f"198.51.100.{i % 200}",

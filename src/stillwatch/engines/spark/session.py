@@ -6,6 +6,7 @@ one. On one machine everything listens on the loopback address only. Where spark
 this process, its Java side is there already and writes where it likes.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -57,6 +58,9 @@ def opened(options: SparkOptions) -> Iterator["SparkSession"]:
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
     log = None if options.verbose else Path(_temporary("stillwatch-spark-", ".log"))
+    silent = logging.NullHandler()
+    if not options.verbose:
+        logging.getLogger().addHandler(silent)  # py4j tells interrupts to whoever listens
     try:
         session = _started(options, log)
         try:
@@ -75,6 +79,7 @@ def opened(options: SparkOptions) -> Iterator["SparkSession"]:
             log = None
         raise
     finally:
+        logging.getLogger().removeHandler(silent)
         if log:
             log.unlink(missing_ok=True)
 

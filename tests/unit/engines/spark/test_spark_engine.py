@@ -13,6 +13,7 @@ from stillwatch.engines.spark import faults
 from stillwatch.engines.spark.engine import SparkEngine
 from stillwatch.errors import EmptyInput, InputError, StillwatchError, TooManyBadRows
 from stillwatch.logs import Quarantine, ReadOptions, parse_mapping
+from stillwatch.profiles.days import by_day, day_number
 from tests.clusters import OPTIONS, assert_same, cluster, local, needs_spark, read, rows, shapes
 from tests.logfiles import write_jsonl
 from tests.support import batch
@@ -48,10 +49,15 @@ def test_every_shape_gives_the_bytes_of_the_local_engine(
     assert told == sorted(told)
 
 
-def test_one_round_and_a_second_run_change_nothing(
+def test_days_are_told_apart_on_executors_too(
     engine: SparkEngine, logs: dict[str, list[str]]
 ) -> None:
-    assert_same(read(engine, logs["files, shuffled"]), local(logs["row groups"]))
+    """In one round, after the others: a second run over the same files."""
+    options = replace(OPTIONS, by_day=True)
+    got = read(engine, logs["files, shuffled"], options)
+    assert_same(got, local(logs["row groups"], options))
+    got.table.sort()
+    assert sorted(by_day(got.table)) == [day_number("2026-03-02") + n for n in range(3)]
 
 
 def test_what_spark_reads_itself_is_taken_by_the_same_rules(
