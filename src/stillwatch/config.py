@@ -4,10 +4,14 @@
 
     [logs]
     bad_row_limit = 0.01          # share of unreadable rows that stops a run
+    bad_file_limit = 0.01         # share of damaged files above which a run stops; 0: none may be
     mapping = "our-layout.toml"   # relative to this file
 
     [engine]
     workers = 2                   # threads; 0 is one per core
+    name = "spark"                # a cluster instead of this machine; see run-on-spark.md
+    master = "spark://host:7077"
+    conf = { "spark.executor.memoryOverhead" = "4g" }
 
     [detection]
     fdr = 0.05
@@ -39,6 +43,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.detection.judge import DetectionOptions
+from stillwatch.engines.spark.options import SparkOptions
 from stillwatch.errors import ConfigError
 from stillwatch.logs.mapping import ColumnMapping, read_mapping
 from stillwatch.logs.topics import KafkaOptions
@@ -51,8 +56,12 @@ class Config:
 
     detection: DetectionOptions = field(default_factory=DetectionOptions)
     bad_row_limit: float = 0.01
+    bad_file_limit: float = 0.01
+    """Share of files that may be damaged; they are left out and told."""
     mapping: ColumnMapping | None = None
     workers: int = 0
+    spark: SparkOptions | None = None
+    """The cluster that reads logs; None for this machine."""
     allowed: frozenset[str] = frozenset()
     """Accounts that are never flagged."""
     rules: Path | None = None
@@ -63,9 +72,19 @@ class Config:
     """The topic that ``watch`` follows."""
 
 
+ENGINES = ("local", "spark")
+
 _SECTIONS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
-    "logs": {"bad_row_limit": (int, float), "mapping": str},
-    "engine": {"workers": int},
+    "logs": {"bad_row_limit": (int, float), "bad_file_limit": (int, float), "mapping": str},
+    "engine": {
+        "workers": int,
+        "name": str,
+        "master": str,
+        "conf": dict,
+        "split_bytes": int,
+        "fan_in": int,
+        "merge_tasks": int,
+    },
     "detection": {
         f.name: (int, float) if isinstance(f.default, float) else int
         for f in dataclasses.fields(DetectionOptions)
@@ -90,8 +109,12 @@ def load_config(path: Path | None) -> Config:
     return Config(
         detection=_detection(data.get("detection", {}), path),
         bad_row_limit=_share(logs.get("bad_row_limit", 0.01), "logs.bad_row_limit", path),
+        bad_file_limit=_share_or_none(
+            logs.get("bad_file_limit", 0.01), "logs.bad_file_limit", path
+        ),
         mapping=read_mapping(path.parent / logs["mapping"]) if "mapping" in logs else None,
         workers=_workers(data.get("engine", {}).get("workers", 0), path),
+        spark=_spark(data.get("engine", {}), path),
         allowed=frozenset(map(str, allow.get("accounts", []))),
         rules=path.parent / rules if rules else None,
         shared_rules=path.parent / shared if shared else data_folder() / "rules",
@@ -133,6 +156,10 @@ def _share(value: float, name: str, path: Path) -> float:
     return float(value)
 
 
+def _share_or_none(value: float, name: str, path: Path) -> float:
+    return _share(value, name, path) if value else 0.0
+
+
 def _kafka(settings: Mapping[str, Any], path: Path) -> KafkaOptions:
     for name in ("brokers", "topic"):
         if not settings.get(name):
@@ -144,6 +171,19 @@ def _kafka(settings: Mapping[str, Any], path: Path) -> KafkaOptions:
         for name, value in settings.get("options", {}).items()
     }
     return KafkaOptions(**{**settings, "options": more})
+
+
+def _spark(settings: Mapping[str, Any], path: Path) -> SparkOptions | None:
+    name = settings.get("name", "local")
+    if name not in ENGINES:
+        raise ConfigError(f"{path}: engine.name = {name!r} is not one of {', '.join(ENGINES)}")
+    least = {"split_bytes": 1 << 16, "fan_in": 2, "merge_tasks": 0}
+    for each, bound in least.items():
+        if settings.get(each, bound) < bound:
+            raise ConfigError(f"{path}: engine.{each} must be at least {bound}")
+    conf = tuple((each, str(value)) for each, value in settings.get("conf", {}).items())
+    cut = {each: settings[each] for each in least if each in settings}
+    return SparkOptions(settings.get("master"), conf, **cut) if name == "spark" else None
 
 
 def _workers(value: int, path: Path) -> int:

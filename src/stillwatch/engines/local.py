@@ -9,7 +9,7 @@ are alive, so memory does not depend on the length of the log. Text is read once
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +17,10 @@ from queue import SimpleQueue
 
 import pyarrow as pa
 
+from stillwatch.engines.interface import Progress as ReadProgress
+from stillwatch.engines.interface import Read
+from stillwatch.logs import EventLog, Quarantine, ReadOptions, open_logs
+from stillwatch.logs.eventlog import ReadAgain
 from stillwatch.profiles.phrases import FamilyTable
 from stillwatch.profiles.requests import Requests, requests
 from stillwatch.profiles.table import ProfileTable
@@ -37,6 +41,28 @@ class LocalEngine:
     families: FamilyTable
     workers: int = 0
     """Threads that measure; 0 means one per core."""
+
+    def read(
+        self,
+        paths: Sequence[str],
+        options: ReadOptions,
+        quarantine: Quarantine,
+        progress: ReadProgress | None = None,
+    ) -> Read:
+        """Profiles of all events of ``paths`` (see ``interface.Engine``)."""
+        log = open_logs(paths, options, quarantine)
+        table = self._profiled(log, progress)
+        while isinstance(table, EventLog):
+            log, table = table, self._profiled(table, progress)
+        return Read(table, tuple(sorted({each.format for each in log.sources})), log.remarks)
+
+    def _profiled(self, log: EventLog, progress: ReadProgress | None) -> ProfileTable | EventLog:
+        """The profiles of a log, or the log that is to be read instead."""
+        told = (lambda _events: progress(log.bytes_read, log.total_bytes)) if progress else None
+        try:
+            return self.profile(log.batches(), told)
+        except ReadAgain as damaged:
+            return damaged.log
 
     def profile(
         self, batches: Iterable[pa.RecordBatch], progress: Progress | None = None

@@ -1,7 +1,7 @@
 """Where bad rows go: nothing is dropped without being counted and kept for a look.
 
 The file holds one JSON object per bad row: ``{"source", "line", "reason", "raw"}``, where
-``raw`` is the beginning of the row. The file appears when reading has ended, well or badly, and
+``raw`` is the beginning of the row; line 0 stands for a damaged file of which nothing counts. The file appears when reading has ended, well or badly, and
 only if there were bad rows; an interrupted run leaves the one of an earlier run as it was.
 
 >>> with Quarantine(None) as quarantine:
@@ -45,7 +45,7 @@ class Quarantine:
         self.count = 0
         self.reasons: Counter[str] = Counter()
         self.first: list[BadRow] = []
-        self._bytes = (limits or Limits()).quarantine_bytes
+        self.most_bytes = (limits or Limits()).quarantine_bytes
         self._file: BinaryIO | None = None
         self._made: Path | None = None
 
@@ -83,9 +83,24 @@ class Quarantine:
         if self.path is not None:
             self._write(self.path, source, line, reason, raw)
 
+    def begin_again(self) -> None:
+        """Forget all bad rows: what they were found in is read again."""
+        self.count = 0
+        self.reasons.clear()
+        self.first.clear()
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
+
+    def count_more(self, reasons: Counter[str]) -> None:
+        """Count bad rows that were kept nowhere."""
+        self.count += reasons.total()
+        for reason, number in reasons.items():
+            self.reasons[_kind(reason)] += number
+
     def _write(self, path: Path, source: str, line: int, reason: str, raw: bytes | str) -> None:
         data = raw.encode("utf-8", "replace") if isinstance(raw, str) else raw
-        text = data[: self._bytes].decode("utf-8", "replace")
+        text = data[: self.most_bytes].decode("utf-8", "replace")
         row = {"source": source, "line": line, "reason": reason, "raw": text}
         try:
             if self._file is None:
