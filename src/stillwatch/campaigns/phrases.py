@@ -6,6 +6,8 @@ them, and hardly anyone else does. So phrases are compared by who holds them, an
 phrases is a scaffold, in one language or several.
 
     likeness    accounts that hold both phrases over accounts that hold either (Jaccard)
+
+These kernels are a fast way to the relations of ``campaigns.definitions``, which say what is meant.
 """
 
 import os
@@ -16,14 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from stillwatch.campaigns.definitions import FEWEST, HUB, LEVELS, TOGETHER
 from stillwatch.campaigns.streams import Ints, Streams
 
 Floats = npt.NDArray[np.float64]
 
-_FEWEST = 4  # accounts that hold a phrase
-_HUB = 500  # a phrase that more accounts hold is everyday language
-_TOGETHER = 3  # accounts that hold both of two phrases
-_ALIKE = 0.5  # likeness below which a pair is not worth keeping: no level of clustering looks lower
+_ALIKE = LEVELS[0]  # likeness below which a pair is not worth keeping: no level looks lower
 _HALF = 32
 _LOWER = (1 << _HALF) - 1
 _BLOCK = 1 << 11  # phrases compared at a time by one thread; bounds temporary memory
@@ -74,7 +74,7 @@ def _holders(
     said = pairs >> np.uint64(_HALF)
     first = np.flatnonzero(_changes(said))
     holders = np.diff(first, append=said.size)
-    kept = (holders >= _FEWEST) & (holders <= _HUB)
+    kept = (holders >= FEWEST) & (holders <= HUB)
     account = (pairs[np.repeat(kept, holders)] & np.uint64(_LOWER)).astype(np.int64)
     openings = np.concatenate([[0], np.cumsum(holders[kept])])
     return said[first[kept]].astype(np.uint32), openings, account
@@ -108,7 +108,7 @@ def _alike(start, stop, openings, account, starts, number, holders):  # type: ig
             both = together[other]
             together[other] = 0
             alike = both / (holders[phrase] + holders[other] - both)
-            if both >= _TOGETHER and alike >= _ALIKE:
+            if both >= TOGETHER and alike >= _ALIKE:
                 if n == left.size:
                     left = np.concatenate((left, np.empty_like(left)))
                     right = np.concatenate((right, np.empty_like(right)))
