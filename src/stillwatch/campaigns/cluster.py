@@ -58,7 +58,8 @@ def scaffolds(phrases: Phrases) -> Ints:
         return clusters(n, phrases.left[kept], phrases.right[kept], phrases.likeness[kept])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # networkit clusters without the GIL
-        return numbered(phrases.keys, np.stack(list(pool.map(labels_at, LEVELS))))
+        labels = np.stack(list(pool.map(labels_at, LEVELS)))
+    return numbered(phrases.keys, labels)
 
 
 def numbered(keys: npt.NDArray[np.uint32], labels: Ints) -> Ints:
@@ -108,7 +109,7 @@ def groups_of(streams: Streams, scaffold: Ints, least: int) -> list[Ints]:
 
 def clusters(n: int, left: Ints, right: Ints, weight: Floats) -> Ints:
     """The cluster of each of ``n`` phrases, named by its smallest member, shape (n,)."""
-    labels = _components(n, left, right)
+    labels: Ints = _components(n, left, right)
     large = np.flatnonzero((np.bincount(labels, minlength=n) > LARGE)[labels[left]])
     if large.size:
         whole = units(weight[large])

@@ -23,13 +23,13 @@ def components(relations: Relations, most: int = ROUNDS) -> int:
 
     Raises ``NotConverged`` after ``most`` rounds.
     """
-    label = Step("label_0", FIRST)
+    label = Step("label_0", FIRST, cut=True)
     relations.make(label)
     before = _potential(relations, label)
     for number in range(1, most + 1):
         grand = Step(f"grand_{number}", GRAND.format(label=label.name), kept=False)
         near = Step(f"near_{number}", NEAR.format(grand=grand.name), kept=False)
-        fallen = Step(f"label_{number}", NEXT.format(grand=grand.name, near=near.name))
+        fallen = Step(f"label_{number}", NEXT.format(grand=grand.name, near=near.name), cut=True)
         for step in (grand, near, fallen):
             relations.make(step)
         after = _potential(relations, fallen)

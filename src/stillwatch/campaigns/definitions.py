@@ -16,6 +16,7 @@ rows for the same rows, however these are split. The kernels of ``campaigns.phra
       link      company at each level of likeness, phrases numbered apart by level (``node_of``)
       label     the component of each phrase that has a link: its smallest (``components``)
       extent    phrases of each component
+      dense     links of the components that are large, to be divided one by one
 
 ``hub`` is taken out before rows are brought together by shingle: a shingle that half of all
 accounts hold has been counted where its rows are, and meets in no task.
@@ -52,6 +53,8 @@ class Step:
     sql: str
     kept: bool = True
     """Whether its rows are stored; otherwise it is only a name for a part of later statements."""
+    cut: bool = False
+    """Whether it is one of many rounds: an engine that remembers how rows were made must forget it."""
 
 
 def node_of(level: int, shingle: int) -> int:
@@ -67,8 +70,12 @@ def real(number: float) -> str:
 HOLDING: tuple[Step, ...] = (
     Step("held", "select distinct account, shingle from skeleton"),
     Step("said", "select shingle, count(*) as holders from held group by shingle"),
-    Step("hub", f"select shingle from said where holders > {HUB}"),
-    Step("phrase", f"select shingle, holders from said where holders between {FEWEST} and {HUB}"),
+    Step("hub", f"select shingle from said where holders > {HUB}", kept=False),
+    Step(
+        "phrase",
+        f"select shingle, holders from said where holders between {FEWEST} and {HUB}",
+        kept=False,
+    ),
     Step(
         "posting",
         "select /*+ BROADCAST(hub) */ o.account, o.shingle, p.holders"
@@ -102,6 +109,7 @@ COMPANY: tuple[Step, ...] = (
             for number, least in enumerate(LEVELS)
         )
         + ") levels on likeness >= least",
+        kept=False,
     ),
     Step(
         "arc",
@@ -135,16 +143,21 @@ NEXT = (
 POTENTIAL = "select sum(cast(label as decimal(38, 0))) as total from {label}"
 """Labels only fall: a round that leaves their sum as it was has changed nothing."""
 
-DENSE: tuple[Step, ...] = (
-    Step("extent", "select label, count(*) as phrases from label group by label"),
-    Step(
-        "dense",
-        "select l.label, k.level, k.one, k.other, k.likeness"
-        " from link k join label l on k.one = l.node join extent e on l.label = e.label"
-        f" where e.phrases > {LARGE}",
-    ),
+EXTENT = Step("extent", "select label, count(*) as phrases from label group by label")
+
+SMALL = (
+    "select l.node, l.label as cluster from label l join extent e on l.label = e.label"
+    f" where e.phrases <= {LARGE}"
 )
-"""Links of components that are large enough to be chains."""
+"""Components that are clusters as they are."""
+
+DENSE = Step(
+    "dense",
+    "select l.label, k.level, k.one, k.other, k.likeness"
+    " from link k join label l on k.one = l.node join extent e on l.label = e.label"
+    f" where e.phrases > {LARGE}",
+)
+"""Links of components that are large enough to be chains, which ``cluster.divided`` cuts one by one."""
 
 VOLUME = (
     f"select level, sum(cast(floor(likeness * {real(float(UNIT))}) as bigint)) as units"

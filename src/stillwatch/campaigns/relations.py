@@ -3,14 +3,20 @@
 A relation is made once, from earlier ones, and stays until the run is over.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 from types import TracebackType
 from typing import Protocol, Self
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns.definitions import Step
+
+CLUSTERS = pa.schema([("node", pa.int64()), ("cluster", pa.int64())])
+"""Nodes, and the smallest node of the cluster of each."""
+NOTHING = CLUSTERS.empty_table()
 
 _KINDS = {True: "table", False: "view"}
 
@@ -26,6 +32,9 @@ class Relations(Protocol):
 
     def rows(self, sql: str) -> pa.Table:
         """The answer to a question about kept relations, here; for small answers."""
+
+    def by_component(self, divide: Callable[[pa.Table], pa.Table]) -> pa.Table:
+        """``divide`` of the links of each component in ``dense``, together (``CLUSTERS``)."""
 
 
 def make_all(relations: Relations, steps: Iterable[Step]) -> None:
@@ -72,3 +81,13 @@ class DuckRelations:
     def rows(self, sql: str) -> pa.Table:
         """The answer to a question about kept relations."""
         return self._database.sql(sql).to_arrow_table()
+
+    def by_component(self, divide: Callable[[pa.Table], pa.Table]) -> pa.Table:
+        """``divide`` of the links of each component, together."""
+        links = self.rows("select * from dense order by label")
+        starts = np.flatnonzero(np.diff(links["label"].to_numpy(), prepend=-1)).tolist()
+        parts = [
+            divide(links.slice(start, stop - start))
+            for start, stop in pairwise([*starts, links.num_rows])
+        ]
+        return pa.concat_tables(parts) if parts else NOTHING

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.campaigns.carriers import carried
-from stillwatch.campaigns.cluster import groups_of, scaffolds
+from stillwatch.campaigns.cluster import groups_of
 from stillwatch.campaigns.cohesion import cohesion
-from stillwatch.campaigns.phrases import phrases_of
-from stillwatch.campaigns.streams import Streams, streams_of
+from stillwatch.campaigns.linking import KERNELS, Linker
+from stillwatch.campaigns.streams import Streams
 from stillwatch.detection.calibration import benjamini_hochberg
 from stillwatch.detection.pooled import GroupTest, Yardstick
 from stillwatch.profiles.estimators import sampled
@@ -50,14 +49,14 @@ class Groups:
         tactic_mask: int,
         *,
         least: int,
+        linker: Linker = KERNELS,
     ) -> "Groups":
         """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
-        phrases = phrases_of(streams_of(profiles), usable)
-        streams, scaffold = carried(profiles, phrases.keys, scaffolds(phrases), usable)
+        streams, scaffold = linker.carried(profiles, usable)
         proposed, small = list[Ints](), list[Ints]()
         for group in groups_of(streams, scaffold, min(least, PARTS)):
             (proposed if group.size >= least else small).append(group)  # a stream an account
-        figures = cohesion(profiles, streams, proposed, tactic_mask)
+        figures = linker.figures(profiles, streams, proposed, tactic_mask)
         return cls(profiles, streams, tactic_mask, proposed, figures, small)
 
     def measure(self, groups: list[Ints]) -> Floats:
