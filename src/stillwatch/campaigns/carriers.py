@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -70,12 +70,6 @@ class Carried:
     holders: Ints
     """Accounts that hold each phrase anywhere, shape (phrases,)."""
 
-    @classmethod
-    def nobody(cls, holders: Ints) -> Self:
-        """No streams; ``holders`` as given."""
-        none = np.empty(0, np.int64)
-        return cls(none, none, none, none, none, none, np.empty(0), holders)
-
 
 def carried(
     profiles: Profiles,
@@ -114,12 +108,15 @@ def carriers_of(profiles: Profiles, scaffolds: Scaffolds, usable: npt.NDArray[np
 
 def together(parts: Sequence[Carried]) -> Carried:
     """Streams of different accounts, one part after the other; holders are added up."""
-    columns = [
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in Carried.__slots__
-        if name != "holders"
-    ]
-    return Carried(*columns, np.stack([part.holders for part in parts]).sum(axis=0))
+
+    def column(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Carried(
+        column("owner"), column("scaffold"), column("events"), column("slots"),
+        column("key_counts"), column("places"), column("shares"),
+        np.stack([part.holders for part in parts]).sum(axis=0),
+    )  # fmt: skip
 
 
 def streams_from(found: Carried, keys: npt.NDArray[np.uint32]) -> Streams:

@@ -106,13 +106,13 @@ class SparkLinker:
         holders = np.zeros(looked.keys.size, np.int64)
         counts = counted.toArrow()
         holders[counts["place"].to_numpy()] = counts["held"].to_numpy()
-        parts = [Carried.nobody(holders)]
+        parts = list[Carried]()
         for row in frame.where("block is not null").select("block").toLocalIterator():
-            ids, part = streams_in(row.block, holders.size)
+            ids, part = streams_in(row.block)
             rows = pc.index_in(ids, self._ids).to_numpy().astype(np.int64)
             parts.append(replace(part, owner=rows))
         frame.unpersist()
-        return _in_order(together(parts))
+        return _in_order(replace(together(parts), holders=holders))
 
 
 def _in_order(found: Carried) -> Carried:

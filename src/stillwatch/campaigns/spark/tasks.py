@@ -68,8 +68,7 @@ def carrying(scaffolds: Callable[[], Scaffolds], exempt: frozenset[str]) -> Task
         for ids, profiles in _profiles(batches):
             found = carriers_of(profiles, looked, _usable(ids, exempt))
             holders += found.holders
-            if found.owner.size:
-                yield _rows([_packed(ids, found)])
+            yield _rows([_packed(ids, found)])
         place = np.flatnonzero(holders)
         yield _rows([None] * place.size, place, holders[place])
 
@@ -110,10 +109,10 @@ def measuring(tactic_mask: int) -> Callable[[pa.Table], pa.Table]:
     return run
 
 
-def streams_in(block: bytes, phrases: int) -> tuple[pa.Array, Carried]:
+def streams_in(block: bytes) -> tuple[pa.Array, Carried]:
     """The streams of a block of ``carrying``, and whose they are; rows are those of the block.
 
-    Nobody is counted as a holder: that is told apart.
+    Holders are told apart from streams, so none are counted here.
     """
     batch = opened(block)
     slots, places, shares = (batch.column(name) for name in ("slots", "places", "shares"))
@@ -125,7 +124,7 @@ def streams_in(block: bytes, phrases: int) -> tuple[pa.Array, Carried]:
         np.diff(places.offsets.to_numpy()).astype(np.int64),
         places.flatten().to_numpy(),
         shares.flatten().to_numpy(),
-        np.zeros(phrases, np.int64),
+        np.empty(0, np.int64),
     )
     return batch.column("account_id"), found
 
