@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 _MEMBERS = "group bigint, member bigint, record binary, told binary"
 _FIGURES = "group bigint, figures array<double>"
+_ATTEMPTS = 3
+_LOST = "CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND"
 
 
 class SparkLinker:
@@ -52,11 +54,7 @@ class SparkLinker:
         """The streams of ``usable`` accounts that carry scaffolds, and the scaffold of each."""
         exempt = frozenset(self._ids.filter(pa.array(~usable)).to_pylist())
         session = self._blocks.sparkSession
-        with closing(Views(session)) as views:
-            held = self._blocks.mapInArrow(skeletons(exempt), "account bigint, shingle bigint")
-            views.put("skeleton", held)
-            keys, labels = scaffolds_of(views)
-        looked = Scaffolds.of(keys, labels)
+        looked = Scaffolds.of(*self._scaffolds(exempt))
         sent = session.sparkContext.broadcast((looked.keys, looked.labels))
         try:
             found = self._found(looked, lambda: Scaffolds.of(*sent.value), exempt)
@@ -92,6 +90,19 @@ class SparkLinker:
             sent.destroy()
         found = found.sort_by("group")
         return np.array(found["figures"].to_pylist(), np.float64)
+
+    def _scaffolds(self, exempt: frozenset[str]) -> tuple[npt.NDArray[np.uint32], Ints]:
+        """Phrases and their scaffolds; begun anew where labels were lost with both their holders."""
+        held = self._blocks.mapInArrow(skeletons(exempt), "account bigint, shingle bigint")
+        for left in reversed(range(_ATTEMPTS)):
+            with closing(Views(self._blocks.sparkSession)) as views:
+                views.put("skeleton", held)
+                try:
+                    return scaffolds_of(views)
+                except Exception as error:
+                    if not left or _LOST not in str(error):
+                        raise
+        raise AssertionError("the last attempt returns or raises")
 
     def _found(
         self, looked: Scaffolds, scaffolds: Callable[[], Scaffolds], exempt: frozenset[str]
