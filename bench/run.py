@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import kernel
+import spark
 import speed
 import watch
 from common import ROOT, markdown
@@ -58,6 +59,11 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
     return [
         ("Speed and memory", "python bench/speed.py", lambda: speed.measure(repeat)),
         ("The text kernel, one core", "python bench/kernel.py", kernel.rows),
+        (
+            "Spark beside the local engine",
+            "python bench/spark.py",
+            lambda: spark.measure(3, 20_000),
+        ),
         ("Detection on simulated worlds", of("worlds"), lambda: worlds.measure(count, half)),
         ("Where nobody is guilty", of("calibration"), lambda: calibration.measure(half)),
         ("At the edges", of("edges"), lambda: edges.measure(count)),

@@ -34,6 +34,7 @@ from stillwatch.detection.judge import DetectionOptions
 from stillwatch.detection.pooled import WEIGHTS
 from stillwatch.domain import finding
 from stillwatch.domain.tables import ACCOUNTS, EVENTS, LABELS, Column
+from stillwatch.engines.spark.options import FAN_IN, SPLIT_BYTES
 from stillwatch.intel.ids import TYPES
 from stillwatch.intel.schema import text as schema_text
 from stillwatch.logs.limits import Limits
@@ -52,6 +53,12 @@ _SETTINGS: Mapping[str, tuple[object, str]] = {
     "logs.bad_row_limit": (Config().bad_row_limit, "share of unreadable rows that stops a run"),
     "logs.mapping": ("none", "mapping file for a layout of your own, relative to this file"),
     "engine.workers": (Config().workers, "threads; 0 is one per core"),
+    "engine.name": ("local", "`local`, or `spark` for a cluster"),
+    "engine.master": ("none", "Spark's master URL; else what spark-submit says, or `local[*]`"),
+    "engine.conf": ("none", "a table of Spark's own settings"),
+    "engine.split_bytes": (SPLIT_BYTES, "largest part of a file that one Spark task reads"),
+    "engine.fan_in": (FAN_IN, "partial profiles of an account that one Spark task merges at most"),
+    "engine.merge_tasks": (0, "Spark tasks that merge; 0: by the number of parts"),
     "allow.accounts": ("none", "accounts that are never flagged, whatever they score"),
     "kafka.brokers": ("required", "`host:port`, several with commas"),
     "kafka.topic": ("required", "topic that `stillwatch watch kafka` follows"),

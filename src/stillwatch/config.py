@@ -8,6 +8,9 @@
 
     [engine]
     workers = 2                   # threads; 0 is one per core
+    name = "spark"                # a cluster instead of this machine; see run-on-spark.md
+    master = "spark://host:7077"
+    conf = { "spark.executor.memoryOverhead" = "4g" }
 
     [detection]
     fdr = 0.05
@@ -39,6 +42,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.detection.judge import DetectionOptions
+from stillwatch.engines.spark.options import SparkOptions
 from stillwatch.errors import ConfigError
 from stillwatch.logs.mapping import ColumnMapping, read_mapping
 from stillwatch.logs.topics import KafkaOptions
@@ -53,6 +57,8 @@ class Config:
     bad_row_limit: float = 0.01
     mapping: ColumnMapping | None = None
     workers: int = 0
+    spark: SparkOptions | None = None
+    """The cluster that reads logs; None for this machine."""
     allowed: frozenset[str] = frozenset()
     """Accounts that are never flagged."""
     rules: Path | None = None
@@ -63,9 +69,19 @@ class Config:
     """The topic that ``watch`` follows."""
 
 
+ENGINES = ("local", "spark")
+
 _SECTIONS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
     "logs": {"bad_row_limit": (int, float), "mapping": str},
-    "engine": {"workers": int},
+    "engine": {
+        "workers": int,
+        "name": str,
+        "master": str,
+        "conf": dict,
+        "split_bytes": int,
+        "fan_in": int,
+        "merge_tasks": int,
+    },
     "detection": {
         f.name: (int, float) if isinstance(f.default, float) else int
         for f in dataclasses.fields(DetectionOptions)
@@ -92,6 +108,7 @@ def load_config(path: Path | None) -> Config:
         bad_row_limit=_share(logs.get("bad_row_limit", 0.01), "logs.bad_row_limit", path),
         mapping=read_mapping(path.parent / logs["mapping"]) if "mapping" in logs else None,
         workers=_workers(data.get("engine", {}).get("workers", 0), path),
+        spark=_spark(data.get("engine", {}), path),
         allowed=frozenset(map(str, allow.get("accounts", []))),
         rules=path.parent / rules if rules else None,
         shared_rules=path.parent / shared if shared else data_folder() / "rules",
@@ -144,6 +161,19 @@ def _kafka(settings: Mapping[str, Any], path: Path) -> KafkaOptions:
         for name, value in settings.get("options", {}).items()
     }
     return KafkaOptions(**{**settings, "options": more})
+
+
+def _spark(settings: Mapping[str, Any], path: Path) -> SparkOptions | None:
+    name = settings.get("name", "local")
+    if name not in ENGINES:
+        raise ConfigError(f"{path}: engine.name = {name!r} is not one of {', '.join(ENGINES)}")
+    least = {"split_bytes": 1 << 16, "fan_in": 2, "merge_tasks": 0}
+    for each, bound in least.items():
+        if settings.get(each, bound) < bound:
+            raise ConfigError(f"{path}: engine.{each} must be at least {bound}")
+    conf = tuple((each, str(value)) for each, value in settings.get("conf", {}).items())
+    cut = {each: settings[each] for each in least if each in settings}
+    return SparkOptions(settings.get("master"), conf, **cut) if name == "spark" else None
 
 
 def _workers(value: int, path: Path) -> int:

@@ -10,7 +10,9 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -26,9 +28,11 @@ from stillwatch.detection.judge import DetectionOptions, Judgement, judge
 from stillwatch.detection.rules import Rule, load_rules
 from stillwatch.detection.suspects import suspects_of
 from stillwatch.domain.finding import AccountFinding, CampaignFinding, RunSummary
-from stillwatch.engines.local import SLICE, LocalEngine
+from stillwatch.engines.choice import started
+from stillwatch.engines.interface import Engine
+from stillwatch.engines.local import SLICE
 from stillwatch.errors import EmptyInput, InputError
-from stillwatch.logs import EventLog, Quarantine, ReadOptions, Tally, open_logs
+from stillwatch.logs import Quarantine, ReadOptions, Tally
 from stillwatch.logs.accounts import read_accounts
 from stillwatch.logs.remarks import about_baseline, about_records
 from stillwatch.profiles.coverage import coverage, period, unseen
@@ -65,14 +69,18 @@ def summarise(
     format: str | None = None,  # noqa: A002  the option's name
     quarantine: Path | None = None,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> Summarised:
-    """Read logs and stored profiles, and merge them into one profile per account."""
+    """Read logs and stored profiles, and merge them into one profile per account.
+
+    Without ``engine`` the one that the settings name is started for this call.
+    """
     families = load_families((config.rules or shipped_rules()) / "phrases")
-    engine = LocalEngine(FamilyTable.compile(families), config.workers)
     named = list(dict.fromkeys(paths))  # a profile file named twice must not count twice
     stored = [p for p in named if is_profiles(Path(p))]
     logs = [p for p in named if p not in stored]
-    table, formats, bad = ProfileTable(engine.families.names), [], 0
+    compiled = FamilyTable.compile(families)
+    table, formats, bad = ProfileTable(compiled.names), [], 0
     told: tuple[str, ...] = ()
     if logs:
         options = ReadOptions(
@@ -83,11 +91,10 @@ def summarise(
             encoded=True,
             bad_row_limit=config.bad_row_limit,
         )
-        with Quarantine(quarantine) as bin_:
-            log = open_logs(logs, options, bin_)
-            table = engine.profile(log.batches(), _told(log, progress))
-            formats, bad = sorted({source.format for source in log.sources}), bin_.count
-            told = log.remarks
+        ours = nullcontext(engine) if engine else started(compiled, config.workers, config.spark)
+        with Quarantine(quarantine) as bin_, ours as running:
+            read = running.read(logs, options, bin_, _told(progress))
+            table, formats, told, bad = read.table, list(read.formats), read.remarks, bin_.count
     for path in stored:
         merge_tables(table, read_profiles(Path(path)), path)
         formats = sorted({*formats, "profiles"})
@@ -164,7 +171,7 @@ def detect(
     progress: Progress | None = None,
 ) -> Result:
     """Find suspicious accounts and campaigns in request logs; writes the result to ``out``."""
-    started = time.monotonic()
+    began = time.monotonic()
     check_writable(out)
     tally = Tally()
     records = read_accounts(accounts, tally) if accounts else None
@@ -172,10 +179,16 @@ def detect(
     EnabledRules(config.shared_rules).load()
 
     # read, profile
-    read = summarise(
-        paths, config, format=format, quarantine=out / "quarantine.jsonl", progress=progress
-    )
-    known = summarise(baseline, config, format=format, progress=progress) if baseline else None
+    families = load_families((config.rules or shipped_rules()) / "phrases")
+    with started(FamilyTable.compile(families), config.workers, config.spark) as engine:
+
+        def profiled(what: Sequence[str], bad: Path | None = None) -> Summarised:
+            return summarise(
+                what, config, format=format, quarantine=bad, progress=progress, engine=engine
+            )
+
+        read = profiled(paths, out / "quarantine.jsonl")
+        known = profiled(baseline) if baseline else None
 
     # measure, link, detect
     if progress:
@@ -185,7 +198,7 @@ def detect(
 
     # report
     notes = (*read.remarks, *grounds.notes(read.table.account_ids))
-    return report(out, read, assessed, grounds, notes, started)
+    return report(out, read, assessed, grounds, notes, began)
 
 
 def assess(
@@ -235,11 +248,11 @@ def report(
     assessed: Assessed,
     grounds: Grounds,
     notes: Sequence[str],
-    started: float,
+    began: float,
 ) -> Result:
-    """Write what was found; ``started`` is when the work began, on the monotonic clock."""
+    """Write what was found; ``began`` is when the work did, on the monotonic clock."""
     summary = _summary(read, assessed.judgement, grounds.records, grounds.config)
-    seconds = time.monotonic() - started
+    seconds = time.monotonic() - began
     summary = replace(summary, notes=(*notes, *assessed.judgement.notes), seconds=seconds)
     result = write_result(out, summary, assessed.accounts, assessed.flagged, assessed.campaigns)
     suspects.write(out, assessed.suspected)
@@ -290,7 +303,5 @@ def _summary(
     )
 
 
-def _told(log: EventLog, progress: Progress | None) -> Callable[[int], None] | None:
-    if progress is None:
-        return None
-    return lambda _events: progress("read", log.bytes_read, log.total_bytes)
+def _told(progress: Progress | None) -> Callable[[int, int], None] | None:
+    return partial(progress, "read") if progress else None

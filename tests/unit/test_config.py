@@ -61,7 +61,7 @@ def test_every_option_of_detection_can_be_set(tmp_path: Path) -> None:
     [
         ("[detction]\nfdr = 0.1", r"unknown section \[detction\]; did you mean 'detection'"),
         ("[detection]\nfrd = 0.1", r"unknown setting detection.frd; did you mean 'fdr'"),
-        ("[engine]\nzzz = 1", r"unknown setting engine.zzz; known: workers"),
+        ("[engine]\nzzz = 1", r"unknown setting engine.zzz; known: conf, fan_in, master,"),
         ("detection = 3", "detection must be a section"),
         ("[[detection]]\nfdr = 0.1", "detection must be a section"),
         ('[detection]\nfdr = "0.1"', "detection.fdr = '0.1' has the wrong type"),
@@ -74,6 +74,8 @@ def test_every_option_of_detection_can_be_set(tmp_path: Path) -> None:
         ("[logs]\nbad_row_limit = -1", "bad_row_limit = -1 must lie between 0 and 1"),
         ("[engine]\nworkers = -1", "engine.workers = -1 must lie between 0 and 256"),
         ("[engine]\nworkers = 257", "engine.workers = 257 must lie between 0 and 256"),
+        ("[engine]\nname = 'sprak'", "engine.name = 'sprak' is not one of local, spark"),
+        ("[engine]\nname = 'spark'\nfan_in = 1", "engine.fan_in must be at least 2"),
         ("[allow]\naccounts = 'a'", "allow.accounts = 'a' has the wrong type"),
         ("[rules", "cannot be read"),
     ],
@@ -83,6 +85,15 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, said: str)
         load(tmp_path, text)
     assert "settings.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_cluster_is_named_with_its_own_settings(tmp_path: Path) -> None:
+    text = "[engine]\nname = 'spark'\nmaster = 'local[3]'\nfan_in = 9\n"
+    spark = load(tmp_path, text + "conf = { 'spark.executor.memory' = '2g', 'spark.x' = 3 }").spark
+    assert spark is not None
+    assert (spark.master, spark.fan_in) == ("local[3]", 9)
+    assert spark.conf == (("spark.executor.memory", "2g"), ("spark.x", "3"))
+    assert load(tmp_path, "[engine]\nworkers = 2").spark is None
 
 
 def test_a_missing_file_and_one_that_is_no_text(tmp_path: Path) -> None:

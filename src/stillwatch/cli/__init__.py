@@ -5,8 +5,8 @@ import typer
 from stillwatch.cli.ondemand import on_demand
 
 _NAMES = (
-    "detect", "profile", "explain", "logs", "simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns", "identifiers",
-    "evaluator", "screen", "decisions", "gateway", "watch",
+    "detect", "profile", "daily", "explain", "logs", "simulate", "evaluate", "correlate", "rules", "hub", "share", "campaigns",
+    "identifiers", "evaluator", "screen", "decisions", "gateway", "watch",
 )  # fmt: skip
 app = typer.Typer(
     name="stillwatch",

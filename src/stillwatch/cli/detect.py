@@ -8,6 +8,13 @@ import orjson
 import typer
 from rich.console import Console
 
+from stillwatch.cli.engine import (
+    EngineOption,
+    MasterOption,
+    SparkConfOption,
+    VerboseOption,
+    with_engine,
+)
 from stillwatch.cli.progress import progress_bar
 from stillwatch.config import load_config
 from stillwatch.errors import ConfigError
@@ -43,6 +50,10 @@ def detect(
         float | None,
         typer.Option("--fdr", help="Promised share of innocents among the flagged. [0.05]"),
     ] = None,
+    engine: EngineOption = None,
+    master: MasterOption = None,
+    spark_conf: SparkConfOption = None,
+    verbose: VerboseOption = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON instead of words.")
     ] = False,
@@ -60,6 +71,7 @@ def detect(
         settings = replace(settings, detection=replace(settings.detection, fdr=fdr))
     if mapping is not None:
         settings = replace(settings, mapping=read_mapping(mapping))
+    settings = with_engine(settings, engine, master, spark_conf, verbose)
     with progress_bar(quiet=json) as progress:
         result = run_detect(
             logs,

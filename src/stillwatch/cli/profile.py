@@ -8,6 +8,13 @@ import orjson
 import typer
 from rich.console import Console
 
+from stillwatch.cli.engine import (
+    EngineOption,
+    MasterOption,
+    SparkConfOption,
+    VerboseOption,
+    with_engine,
+)
 from stillwatch.cli.progress import progress_bar
 from stillwatch.config import load_config
 from stillwatch.errors import InputError
@@ -31,6 +38,10 @@ def profile(
         Path | None, typer.Option("--mapping", help="TOML file for a column layout of your own.")
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="Settings (TOML).")] = None,
+    engine: EngineOption = None,
+    master: MasterOption = None,
+    spark_conf: SparkConfOption = None,
+    verbose: VerboseOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Summarise logs into one profile per account, and merge profiles made earlier.
@@ -43,6 +54,7 @@ def profile(
     settings = load_config(config)
     if mapping is not None:
         settings = replace(settings, mapping=read_mapping(mapping))
+    settings = with_engine(settings, engine, master, spark_conf, verbose)
     quarantine = out.with_name(f"{out.stem}.quarantine.jsonl")
     with progress_bar(quiet=json) as progress:
         read = summarise(logs, settings, format=format, quarantine=quarantine, progress=progress)

@@ -9,7 +9,7 @@ are alive, so memory does not depend on the length of the log. Text is read once
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +17,9 @@ from queue import SimpleQueue
 
 import pyarrow as pa
 
+from stillwatch.engines.interface import Progress as ReadProgress
+from stillwatch.engines.interface import Read
+from stillwatch.logs import Quarantine, ReadOptions, open_logs
 from stillwatch.profiles.phrases import FamilyTable
 from stillwatch.profiles.requests import Requests, requests
 from stillwatch.profiles.table import ProfileTable
@@ -37,6 +40,19 @@ class LocalEngine:
     families: FamilyTable
     workers: int = 0
     """Threads that measure; 0 means one per core."""
+
+    def read(
+        self,
+        paths: Sequence[str],
+        options: ReadOptions,
+        quarantine: Quarantine,
+        progress: ReadProgress | None = None,
+    ) -> Read:
+        """Profiles of all events of ``paths`` (see ``interface.Engine``)."""
+        log = open_logs(paths, options, quarantine)
+        told = (lambda _events: progress(log.bytes_read, log.total_bytes)) if progress else None
+        table = self.profile(log.batches(), told)
+        return Read(table, tuple(sorted({each.format for each in log.sources})), log.remarks)
 
     def profile(
         self, batches: Iterable[pa.RecordBatch], progress: Progress | None = None

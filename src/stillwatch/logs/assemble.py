@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import types as at
 
 from stillwatch.domain.tables import Column
+from stillwatch.logs.byday import tagged
 from stillwatch.logs.clock import clocked
 from stillwatch.logs.columns import canonical, longest
 from stillwatch.logs.interface import Reading
@@ -44,7 +45,7 @@ def assemble(
     batch = pa.RecordBatch.from_arrays(arrays, [column.name for column in reading.wanted])
     batch = _refuse(reading, batch, columns, place)
     reading.tally.good += batch.num_rows
-    return batch
+    return tagged(batch) if reading.options.by_day else batch
 
 
 def _assembled(reading: Reading, column: Column, given: Cells, rows: int) -> pa.Array:

@@ -82,7 +82,12 @@ class EventLog:
                     self._stop_if_bad(reading)
                 if batch.num_rows:
                     yield batch
-        self._finish()
+        self.finish()
+
+    @property
+    def readings(self) -> tuple[tuple[LogFormat, Reading], ...]:
+        """Each source with the format that reads it, for who divides the reading."""
+        return self._readings
 
     def _passes(self) -> Iterator[tuple[Reading, Iterator[pa.RecordBatch]]]:
         """Yield each source's batches, or those of all sources that belong together at once."""
@@ -95,7 +100,8 @@ class EventLog:
                 parts = [other for same, other in self._readings if same.name == reader.name]
                 yield reading, reader.joined(parts)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Judge the whole, once all is read and counted; ``batches`` does it itself."""
         _, reading = self._readings[-1]
         if self.tally.bad:
             self._stop_if_bad(reading, final=True)

@@ -11,8 +11,8 @@ It never raises for a bad row; it hands it to ``Reading.reject``.
 import builtins
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol, runtime_checkable
+from dataclasses import dataclass, field, fields
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -44,10 +44,23 @@ class ReadOptions:
     encoded: bool = False
     """Whether texts that repeat may come as dictionaries (``schema.REPEATING``), where the file
     has them so: as cheap as a number. Their values are as sound as strings; some may be unused."""
+    by_day: bool = False
+    """Whether account ids come with the day of the event before them (``byday``)."""
     bad_row_limit: float = 0.01
     """Share of quarantined rows above which reading fails (0 to 1)."""
     limits: Limits = field(default_factory=Limits)
     """Bounds on untrusted input."""
+
+
+class Part(NamedTuple):
+    """A part of a file that can be read apart: ``first`` (included) to ``last`` (excluded).
+
+    Bytes of a text in which every line stands alone (the lines that begin there); row groups of
+    a Parquet file.
+    """
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,8 @@ class Source:
     """True if it is read through DuckDB."""
     held: builtins.bytes | None = None
     """Whole lines that were taken off a growing log, to be read instead of what is at ``path``."""
+    part: Part | None = None
+    """What of the file is read; ``None`` for all of it."""
 
 
 @dataclass(slots=True)
@@ -88,6 +103,17 @@ class Tally:
     """Files that end early; what came before the damage was read."""
     unknown: list[str] = field(default_factory=list)
     """Files found in folders that no reader recognises."""
+    lines: int = 0
+    """Line ends in parts of text files, so that the parts behind them can number their lines."""
+
+    def add(self, other: "Tally") -> None:
+        """Count what another reader counted."""
+        for each in fields(self):
+            mine, theirs = getattr(self, each.name), getattr(other, each.name)
+            if isinstance(mine, Counter):
+                mine.update(theirs)
+            else:
+                setattr(self, each.name, mine + theirs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +178,14 @@ class LogFormat(Protocol):
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Batches of ``reading.wanted``, at most ``batch_rows`` long; empty ones are left out."""
+
+
+@runtime_checkable
+class DivisibleFormat(LogFormat, Protocol):
+    """A format whose large files can be read in parts, by several readers at once."""
+
+    def divided(self, reading: Reading, head: bytes, most: int) -> list[Source]:
+        """The source in parts of about ``most`` bytes; itself alone where it cannot be divided."""
 
 
 @runtime_checkable

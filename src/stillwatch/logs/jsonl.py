@@ -19,9 +19,10 @@ import orjson
 import pyarrow as pa
 
 from stillwatch.logs.assemble import assemble
-from stillwatch.logs.interface import Reading
+from stillwatch.logs.interface import Reading, Source
 from stillwatch.logs.lines import (
     Item,
+    is_json_lines,
     json_items,
     keys_in,
     looks_like_json,
@@ -32,8 +33,10 @@ from stillwatch.logs.lines import (
 )
 from stillwatch.logs.mapping import lookup
 from stillwatch.logs.pieces import split_lines
+from stillwatch.logs.ranges import ranges
 from stillwatch.logs.records import Row, canonical_rows, check_sample, record_batches
 from stillwatch.logs.schema import ENOUGH, REQUIRED
+from stillwatch.logs.streams import is_recoded
 
 _BLOCK: Final = 8 << 20
 """Bytes parsed at once: many lines, yet small against a batch's limit."""
@@ -63,6 +66,12 @@ class JsonlFormat:
         if reading.options.mapping is not None or not text.lines:
             return _rowwise(reading, json_items(reading, text))
         return _quickly(reading, text.parts)
+
+    def divided(self, reading: Reading, head: bytes, most: int) -> list[Source]:
+        """Ranges of bytes, if every line stands alone and can be found without what is before."""
+        if not is_json_lines(head) or is_recoded(reading.source):
+            return [reading.source]
+        return ranges(reading.source, most)
 
 
 def _rowwise(reading: Reading, items: Iterable[Item]) -> Iterator[pa.RecordBatch]:

@@ -41,8 +41,9 @@ class Opened(NamedTuple):
 def opened(reading: Reading) -> Opened:
     """Open a source of text and look at its beginning."""
     head, rest = peek(chunks(reading), reading.options.limits.head_bytes)
-    lines = reading.source.held is not None or is_json_lines(head)
-    return Opened(head, chain((head,), rest), lines)
+    source = reading.source
+    whole_lines = source.held is not None or source.part is not None  # whatever they begin with
+    return Opened(head, chain((head,), rest), whole_lines or is_json_lines(head))
 
 
 def looks_like_json(head: bytes) -> bool:

@@ -6,8 +6,8 @@ Arrow documentation, "Reading and Writing the Apache Parquet Format".
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -18,7 +18,7 @@ from pyarrow import types as at
 from stillwatch.errors import InputError
 from stillwatch.logs import remote
 from stillwatch.logs.assemble import assemble
-from stillwatch.logs.interface import Reading
+from stillwatch.logs.interface import Part, Reading, Source
 from stillwatch.logs.mapping import SourcePath, missing_path, require_paths
 from stillwatch.logs.messages import columns_of_messages
 from stillwatch.logs.nested import filled, has, part, paths_of
@@ -51,40 +51,81 @@ class ParquetFormat:
     def check(self, reading: Reading, head: bytes) -> None:
         """Refuse a file that is cut short or lacks a required column."""
         del head
-        source, limits = reading.source, reading.options.limits
+        source = reading.source
         if source.remote:
             schema = remote.table_columns(source.path)
         else:
             with _opened(source.path) as file:
                 schema = file.schema_arrow
-        if len(schema.names) > limits.columns:
-            raise InputError(
-                f"{source.path} has {len(schema.names)} columns, more than {limits.columns}",
-                hint="export only the columns of the request log",
-            )
-        _require(reading, schema)
+        require(reading, schema)
 
     def batches(self, reading: Reading) -> Iterator[pa.RecordBatch]:
         """Yield canonical batches, decoding only the columns that are wanted."""
-        row = 1
+        row = _first_row(reading.source)
         for batch in _raw_batches(reading):
-            yield _canonical(reading, batch, row)
+            yield canonical(reading, batch, row)
             row += batch.num_rows
+
+    def divided(self, reading: Reading, head: bytes, most: int) -> list[Source]:
+        """Runs of row groups; a file of one group cannot be divided."""
+        del head
+        source = reading.source
+        if source.remote or source.bytes <= most:
+            return [source]
+        with _opened(source.path) as file:
+            sizes = [
+                file.metadata.row_group(number).total_byte_size
+                for number in range(file.metadata.num_row_groups)
+            ]
+        return [
+            replace(source, bytes=source.bytes * size // max(sum(sizes), 1), part=part)
+            for part, size in _runs(sizes, most * max(sum(sizes), 1) / source.bytes)
+        ]
+
+
+def _runs(sizes: Sequence[int], most: float) -> Iterator[tuple[Part, int]]:
+    """Runs of neighbours that together are at most ``most``, each of one at least."""
+    first = gathered = 0
+    for number, size in enumerate(sizes):
+        if number > first and gathered + size > most:
+            yield Part(first, number), gathered
+            first, gathered = number, 0
+        gathered += size
+    yield Part(first, len(sizes)), gathered
+
+
+def _groups(source: Source, file: pq.ParquetFile) -> list[int]:
+    part = source.part or Part(0, file.metadata.num_row_groups)
+    return list(range(*part))
+
+
+def _rows(file: pq.ParquetFile, groups: Iterable[int]) -> int:
+    return sum(file.metadata.row_group(number).num_rows for number in groups)
+
+
+def _first_row(source: Source) -> int:
+    """Number of the first row, from 1 at the beginning of the file."""
+    if source.part is None or not source.part.first:
+        return 1
+    with _opened(source.path) as file:
+        return 1 + _rows(file, range(source.part.first))
 
 
 def _raw_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
     source, rows = reading.source, reading.options.batch_rows
     if source.remote:
-        names = _needed(reading, remote.table_columns(source.path))
+        names = needed(reading, remote.table_columns(source.path))
         yield from remote.table_batches(source.path, names, rows)
         reading.tally.bytes_read += source.bytes
         return
     with _for_batches(reading) as file:
-        total = max(file.metadata.num_rows, 1)
+        total = max(_rows(file, _groups(source, file)), 1)
         done = told = 0
-        names = _needed(reading, file.schema_arrow)
+        names = needed(reading, file.schema_arrow)
         try:
-            for batch in file.iter_batches(rows, columns=names, use_threads=_SPARE_CORES):
+            for batch in file.iter_batches(
+                rows, row_groups=_groups(source, file), columns=names, use_threads=_SPARE_CORES
+            ):
                 done += batch.num_rows
                 reading.tally.bytes_read += source.bytes * done // total - told
                 told = source.bytes * done // total
@@ -155,7 +196,8 @@ def _paths(reading: Reading) -> dict[str, SourcePath]:
     return {c.name: mapped.get(c.name, SourcePath(c.name)) for c in reading.wanted}
 
 
-def _needed(reading: Reading, schema: pa.Schema) -> list[str]:
+def needed(reading: Reading, schema: pa.Schema) -> list[str]:
+    """Columns of a table that the wanted ones are in."""
     tops = [_top(where.path, schema) for where in _paths(reading).values()]
     return list(dict.fromkeys(top for top in tops if top is not None))
 
@@ -170,7 +212,14 @@ def _top(path: str, schema: pa.Schema) -> str | None:
     return None
 
 
-def _require(reading: Reading, schema: pa.Schema) -> None:
+def require(reading: Reading, schema: pa.Schema) -> None:
+    """Refuse a table that lacks a required column, or one that the mapping names."""
+    limits = reading.options.limits
+    if len(schema.names) > limits.columns:
+        raise InputError(
+            f"{reading.source.path} has {len(schema.names)} columns, more than {limits.columns}",
+            hint="export only the columns of the request log",
+        )
     mapping = reading.options.mapping
     if mapping is not None:
         require_paths(mapping, schema.names, reading.source.path)
@@ -189,7 +238,8 @@ def _require(reading: Reading, schema: pa.Schema) -> None:
             )
 
 
-def _canonical(reading: Reading, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+def canonical(reading: Reading, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+    """The canonical batch of a table's batch, whoever read it; bad rows go to quarantine."""
     columns: dict[str, pa.Array | list[Any]] = {}
     mapping = reading.options.mapping
     for name, where in _paths(reading).items():

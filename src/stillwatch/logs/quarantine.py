@@ -45,7 +45,7 @@ class Quarantine:
         self.count = 0
         self.reasons: Counter[str] = Counter()
         self.first: list[BadRow] = []
-        self._bytes = (limits or Limits()).quarantine_bytes
+        self.most_bytes = (limits or Limits()).quarantine_bytes
         self._file: BinaryIO | None = None
         self._made: Path | None = None
 
@@ -83,9 +83,15 @@ class Quarantine:
         if self.path is not None:
             self._write(self.path, source, line, reason, raw)
 
+    def count_more(self, reasons: Counter[str]) -> None:
+        """Count bad rows that were kept nowhere."""
+        self.count += reasons.total()
+        for reason, number in reasons.items():
+            self.reasons[_kind(reason)] += number
+
     def _write(self, path: Path, source: str, line: int, reason: str, raw: bytes | str) -> None:
         data = raw.encode("utf-8", "replace") if isinstance(raw, str) else raw
-        text = data[: self._bytes].decode("utf-8", "replace")
+        text = data[: self.most_bytes].decode("utf-8", "replace")
         row = {"source": source, "line": line, "reason": reason, "raw": text}
         try:
             if self._file is None:

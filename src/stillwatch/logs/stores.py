@@ -69,6 +69,15 @@ def opened(address: str) -> Any:
         raise unreadable(address, error) from error
 
 
+def seekable(address: str) -> Any:
+    """Open a file of a store to read parts of it."""
+    _, bucket, key = _parts(address)
+    try:
+        return client(address).open_input_file(f"{bucket}/{key}")
+    except OSError as error:
+        raise unreadable(address, error) from error
+
+
 def unreadable(address: str, error: Exception) -> InputError:
     """Turn a client's error into ours."""
     said = " ".join(str(error).split())[:300]

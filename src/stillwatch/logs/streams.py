@@ -18,6 +18,7 @@ import zstandard
 from stillwatch.errors import InputError
 from stillwatch.logs import remote, stores
 from stillwatch.logs.interface import Reading, Source, Tally
+from stillwatch.logs.ranges import Lines
 
 MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOM: Final = b"\xef\xbb\xbf"
@@ -124,6 +125,12 @@ def head_of(source: Source, size: int) -> bytes:
     return b"".join(parts)[:size].removeprefix(BOM)
 
 
+def is_recoded(source: Source) -> bool:
+    """Tell a text that is UTF-16 or UTF-32: none of its parts says so."""
+    with _open(source, Tally()) as stream:
+        return stream.read(4).startswith(tuple(_WIDE))
+
+
 def chunks(reading: Reading) -> Iterator[bytes]:
     """Yield the decompressed bytes of a source, about a mebibyte at a time."""
     source = reading.source
@@ -188,7 +195,11 @@ def _open(source: Source, tally: Tally) -> BinaryIO:
     if source.held is not None:
         return io.BytesIO(source.held)
     try:
-        file = stores.opened(source.path) if source.remote else io.FileIO(source.path)
+        if source.part is not None:
+            whole = stores.seekable(source.path) if source.remote else io.FileIO(source.path)
+            file: Any = Lines(whole, source.part, tally)
+        else:
+            file = stores.opened(source.path) if source.remote else io.FileIO(source.path)
     except OSError as error:
         raise InputError(
             f"cannot open {source.path}: {error.strerror}", hint="check path and permissions"

@@ -99,9 +99,13 @@ class ProfileTable:
 
     def merge(self, other: "ProfileTable") -> None:
         """Add the profiles of another table (another day, another worker) to this one."""
-        rows = self.rows(pa.array(other.account_ids, pa.string()))
-        merge(self.profiles, rows, other.profiles)
+        self.merge_profiles(pa.array(other.account_ids, pa.string()), other.profiles)
         self.model_names |= other.model_names
+
+    def merge_profiles(self, account_ids: pa.Array, profiles: Profiles) -> None:
+        """Add ``profiles[i]`` to the profile of ``account_ids[i]``; ids may repeat."""
+        rows = self.rows(account_ids)
+        merge(self.profiles, rows, profiles)
 
     def sort(self) -> None:
         """Order the profiles by account id, in place (a copy would double the memory).

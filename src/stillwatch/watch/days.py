@@ -10,31 +10,18 @@ Rules
 
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.engines.local import SLICE
+from stillwatch.logs.byday import DAY_US
 from stillwatch.profiles.phrases import FamilyTable
 from stillwatch.profiles.requests import requests
 from stillwatch.profiles.table import ProfileTable
 from stillwatch.profiles.text import TextFeatures, TextKernel
 from stillwatch.profiles.words import WordVectors
-
-DAY_US: Final = 86_400_000_000
-_EPOCH: Final = date(1970, 1, 1)
-
-
-def day_name(day: int) -> str:
-    """``2026-11-26`` for a day counted from 1970."""
-    return (_EPOCH + timedelta(days=day)).isoformat()
-
-
-def day_number(name: str) -> int:
-    """Inverse of ``day_name``. Raises ``ValueError``."""
-    return (date.fromisoformat(name) - _EPOCH).days
 
 
 class Days:

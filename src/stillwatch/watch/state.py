@@ -30,9 +30,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from stillwatch.errors import ConfigError, InputError, StoredDataError
+from stillwatch.profiles.days import day_name, day_number
 from stillwatch.profiles.store import merge_tables, read_profiles
 from stillwatch.profiles.table import ProfileTable
-from stillwatch.watch.days import day_name, day_number
 from stillwatch.watch.disk import Disk
 from stillwatch.watch.interface import Bad, Bounds, Position
 

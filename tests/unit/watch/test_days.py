@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillwatch.profiles.days import day_number
 from stillwatch.profiles.store import merge_tables
 from stillwatch.profiles.table import ProfileTable
-from stillwatch.watch.days import Days, day_name, day_number
+from stillwatch.watch.days import Days
 from tests.profiling import by_account, families, profiled
 from tests.support import START, batch, event
 
@@ -20,11 +21,6 @@ def days(kept: int = 3, newest: int | None = None, now: datetime = START) -> Day
 
 def on(day: int, number: int = 0) -> dict[str, object]:
     return event(number, timestamp=START + timedelta(days=day, hours=1))
-
-
-def test_days_have_names() -> None:
-    assert day_name(FIRST) == "2026-03-02"
-    assert day_name(day_number("1969-12-31")) == "1969-12-31"
 
 
 def test_events_are_folded_into_their_days() -> None:

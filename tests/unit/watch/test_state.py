@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stillwatch.errors import ConfigError, StoredDataError
+from stillwatch.profiles.days import day_number
 from stillwatch.profiles.table import ProfileTable
-from stillwatch.watch.days import day_number
 from stillwatch.watch.disk import NotWritten
 from stillwatch.watch.interface import Bad, Bounds
 from stillwatch.watch.state import State
