@@ -13,17 +13,21 @@ Held = list[list[int]]
 Found = tuple[list[int], list[list[int]]]
 
 
-@st.composite
-def accounts(draw: st.DrawFn) -> Held:
+def made_up(seed: int) -> Held:
     """Shingles of each account: some jobs' in whole or in part, some of the account's own."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    jobs = [rng.integers(0, 60, rng.integers(2, 30)) for _ in range(draw(st.integers(1, 4)))]
+    rng = np.random.default_rng(seed)
+    jobs = [rng.integers(0, 60, rng.integers(2, 30)) for _ in range(rng.integers(1, 5))]
     held = []
-    for _ in range(draw(st.integers(0, 40))):
+    for _ in range(rng.integers(0, 41)):
         job = jobs[int(rng.integers(len(jobs)))]
         part = job[rng.random(job.size) < rng.choice([0.3, 0.8, 1.0])]
         held.append(sorted({*part.tolist(), *rng.integers(0, 2**32 - 1, 2).tolist()}))
     return held
+
+
+def accounts() -> st.SearchStrategy[Held]:
+    """Anything that is made up."""
+    return st.builds(made_up, st.integers(0, 2**32 - 1))
 
 
 def dense() -> Held:

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch import __version__
+from stillwatch.campaigns.linking import KERNELS, Linker, linker_of
 from stillwatch.config import Config
 from stillwatch.detection import travelling
 from stillwatch.detection.exempt import align, exemptions
@@ -60,6 +61,8 @@ class Summarised:
     quarantined: int
     remarks: tuple[str, ...]
     """What was not read whole, in sentences."""
+    linker: Linker = KERNELS
+    """What links these accounts, while the engine that profiled them runs."""
 
 
 def summarise(
@@ -80,7 +83,7 @@ def summarise(
     stored = [p for p in named if is_profiles(Path(p))]
     logs = [p for p in named if p not in stored]
     compiled = FamilyTable.compile(families)
-    table, formats, bad = ProfileTable(compiled.names), [], 0
+    table, formats, bad, home = ProfileTable(compiled.names), [], 0, None
     told: tuple[str, ...] = ()
     if logs:
         options = ReadOptions(
@@ -95,6 +98,7 @@ def summarise(
         with Quarantine(quarantine) as bin_, ours as running:
             read = running.read(logs, options, bin_, _told(progress))
             table, formats, told, bad = read.table, list(read.formats), read.remarks, bin_.count
+            home = read.home if not stored else None  # executors have what they read
     for path in stored:
         merge_tables(table, read_profiles(Path(path)), path)
         formats = sorted({*formats, "profiles"})
@@ -103,7 +107,8 @@ def summarise(
     if not len(table):
         raise EmptyInput(f"no request in {', '.join(paths)}", hint="name the log files to read")
     table.sort()
-    return Summarised(table, families, tuple(paths), tuple(formats), bad, told)
+    linker = linker_of(home, table.account_ids)
+    return Summarised(table, families, tuple(paths), tuple(formats), bad, told, linker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +185,8 @@ def detect(
 
     # read, profile
     families = load_families((config.rules or shipped_rules()) / "phrases")
-    with started(FamilyTable.compile(families), config.workers, config.spark) as engine:
+    compiled = FamilyTable.compile(families)
+    with started(compiled, config.workers, config.spark, keeps=True) as engine:
 
         def profiled(what: Sequence[str], bad: Path | None = None) -> Summarised:
             return summarise(
@@ -190,11 +196,11 @@ def detect(
         read = profiled(paths, out / "quarantine.jsonl")
         known = profiled(baseline) if baseline else None
 
-    # measure, link, detect
-    if progress:
-        progress("judge", 0, 0)
-    grounds = Grounds.of(config, read.families, records, tally, known)
-    assessed = assess(read.table, grounds)
+        # measure, link, detect
+        if progress:
+            progress("judge", 0, 0)
+        grounds = Grounds.of(config, read.families, records, tally, known)
+        assessed = assess(read.table, grounds, linker=read.linker)
 
     # report
     notes = (*read.remarks, *grounds.notes(read.table.account_ids))
@@ -205,10 +211,12 @@ def assess(
     table: ProfileTable,
     grounds: Grounds,
     naming: Callable[[Judgement, Sequence[str]], Sequence[str]] | None = None,
+    linker: Linker = KERNELS,
 ) -> Assessed:
     """Judge all profiles of a sorted table, and put into words what was found.
 
     ``naming`` gives the campaigns names, in the judgement's order; without it they are numbered.
+    ``linker`` links the accounts: kernels here, or the executors that profiled them.
     """
     detection, families = grounds.config.detection, grounds.families
     records = grounds.records
@@ -224,6 +232,7 @@ def assess(
         tuple(family.name for family in families if family.kind == "tactic"),
         travelling.own_part(detection, grounds.shared),
         grounds.known.profiles if grounds.known else None,
+        linker,
     )
     judgement, ruled = travelling.apply(
         grounds.shared, judgement, table.profiles, exempt, detection.fdr

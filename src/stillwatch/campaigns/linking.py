@@ -4,7 +4,8 @@ Two linkers give the same: ``KERNELS`` here, on the profiles of this process; ``
 executors that made them. What is tested afterwards cannot tell which it was.
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from stillwatch.campaigns.cohesion import cohesion
 from stillwatch.campaigns.phrases import phrases_of
 from stillwatch.campaigns.streams import Ints, Streams, streams_of
 from stillwatch.profiles.merge import Profiles
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,3 +51,12 @@ class Kernels:
 
 
 KERNELS = Kernels()
+
+
+def linker_of(home: "DataFrame | None", account_ids: Sequence[str]) -> Linker:
+    """What links a table of profiles: the executors whose ``home`` holds just these, or kernels."""
+    if home is None:
+        return KERNELS
+    from stillwatch.campaigns.spark.linker import SparkLinker  # noqa: PLC0415 - an optional extra
+
+    return SparkLinker(home, account_ids)

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from stillwatch.campaigns.carriers import Carried, Scaffolds, carriers_of
 from stillwatch.campaigns.cohesion import cohesion
 from stillwatch.campaigns.streams import Streams, streams_of
+from stillwatch.engines.spark.merging import opened
 from stillwatch.profiles.merge import Profiles
 from stillwatch.profiles.packed import unpacked
 
@@ -127,13 +128,6 @@ def streams_in(block: bytes) -> tuple[pa.Array, Carried]:
         np.empty(0, np.int64),
     )
     return batch.column("account_id"), found
-
-
-def opened(block: bytes) -> pa.RecordBatch:
-    """The batch of a block."""
-    with pa.ipc.open_stream(block) as reader:
-        batch: pa.RecordBatch = reader.read_next_batch()
-    return batch
 
 
 def _packed(ids: pa.Array, found: Carried) -> bytes:
