@@ -26,6 +26,8 @@ QUICK = (
     ("spark.sql.shuffle.partitions", "2"),
     ("spark.sql.codegen.wholeStage", "false"),
     ("spark.sql.codegen.factoryMode", "NO_CODEGEN"),
+    ("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1"),
+    ("spark.executor.extraJavaOptions", "-XX:TieredStopAtLevel=1"),
 )
 FAMILIES = ("reasoning", "format")
 
