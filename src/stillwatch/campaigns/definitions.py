@@ -164,3 +164,31 @@ VOLUME = (
     " from dense group by level"
 )
 """Likeness within large components, by level: what resolution is measured against."""
+
+
+def shared_keys(hub_share: float, accounts: int) -> tuple[Step, ...]:
+    """What members of campaigns are shown to have in common, from ``holding(account, kind, key)``.
+
+    ``member(account)`` are the members. A key says something when at least two and not too many of all
+    ``accounts`` hold it; how much, its ``holders`` decide (``campaigns.evidence``). ``campaigns.keys`` is the
+    kernel of this.
+    """
+    most = max(20.0, hub_share * accounts)
+    return (
+        Step(
+            "wanted",
+            "select distinct h.kind, h.key from holding h join member m on h.account = m.account",
+        ),
+        Step(
+            "telling",
+            "select h.kind, h.key, count(distinct h.account) as holders"
+            " from holding h join wanted w on h.kind = w.kind and h.key = w.key"
+            " group by h.kind, h.key"
+            f" having count(distinct h.account) >= 2 and count(distinct h.account) <= {real(most)}",
+        ),
+        Step(
+            "shared",
+            "select distinct h.account, h.kind, h.key, t.holders"
+            " from holding h join telling t on h.kind = t.kind and h.key = t.key",
+        ),
+    )

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.campaigns.definitions import COMPANY, HOLDING, HUB
+from stillwatch.campaigns.definitions import COMPANY, HOLDING, HUB, shared_keys
+from stillwatch.campaigns.keys import KINDS, collect, holding, salted
 from stillwatch.campaigns.phrases import phrases_of
 from stillwatch.campaigns.plan import scaffolds_of
 from stillwatch.campaigns.relations import DuckRelations, make_all
+from stillwatch.campaigns.streams import streams_of
+from tests.groups import World
 from tests.linking import Found, Held, accounts, by_kernels, dense, relation, told
 from tests.streams import made
 
@@ -75,6 +78,29 @@ def test_a_hub_that_half_of_all_accounts_hold_is_in_no_posting() -> None:
     )
     assert most["most"].to_pylist() == [143]
     assert answer(held, "select * from hub")["shingle"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize("hub_share", [0.01, 0.1])
+def test_keys_that_members_are_shown_to_share_are_those_of_the_kernel(hub_share: float) -> None:
+    profiles = World(5, groups=12).profiles
+    streams, members = streams_of(profiles), np.arange(0, profiles.size, 3)
+    held, told = list[pa.Table](), collect(profiles, None, hub_share, streams, members)
+    for kind in range(len(KINDS)):
+        row, key = holding(kind, profiles, None, streams)
+        same = salted(key.astype(np.uint64), kind)
+        held.append(pa.table({"account": row, "kind": np.full(row.size, kind), "key": same}))
+    with DuckRelations(threads=1) as relations:
+        relations.put("holding", pa.concat_tables(held))
+        relations.put("member", pa.table({"account": members}))
+        make_all(relations, shared_keys(hub_share, profiles.size))
+        found = relations.rows(
+            "select account, kind, key, holders from shared order by account, key"
+        )
+    expected = (np.repeat(np.arange(profiles.size), np.diff(told.starts)), told.kinds, told.keys)
+    for name, column in zip(("account", "kind", "key"), expected, strict=True):
+        assert found[name].to_pylist() == column.tolist()
+    assert found["holders"].to_pylist() == told.holders.tolist()
+    assert len(set(told.kinds.tolist())) > 2
 
 
 def test_nothing_to_link() -> None:
