@@ -78,8 +78,9 @@ HOLDING: tuple[Step, ...] = (
     ),
     Step(
         "posting",
-        "select /*+ BROADCAST(hub) */ o.account, o.shingle, p.holders"
-        " from (select h.account, h.shingle from held h anti join hub on h.shingle = hub.shingle) o"
+        "select o.account, o.shingle, p.holders"
+        " from (select /*+ BROADCAST(hub) */ h.account, h.shingle"
+        " from held h anti join hub on h.shingle = hub.shingle) o"
         " join phrase p on o.shingle = p.shingle",
     ),
 )

@@ -2,14 +2,18 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
 
+from stillwatch.campaigns.definitions import HOLDING
+from stillwatch.campaigns.relations import make_all
+from stillwatch.campaigns.spark.views import Views
 from stillwatch.engines.spark.engine import SparkEngine
 from tests.clusters import cluster, needs_spark
 from tests.groups import World
-from tests.linking import by_kernels, dense, made_up
+from tests.linking import by_kernels, dense, made_up, relation
 from tests.sparklinking import QUICK, assert_same_judgement, by_views, linker
 
 pytestmark = needs_spark
@@ -35,6 +39,21 @@ def test_spark_and_kernels_find_the_same_scaffolds(engine: SparkEngine) -> None:
     expected = by_kernels(held)
     assert len(expected[0]) > 100
     assert by_views(engine, held) == expected
+
+
+def test_hubs_are_taken_out_where_their_rows_are(engine: SparkEngine) -> None:
+    """A shingle that half of all accounts hold would be rows of one task if it met by shingle."""
+    engine.session.conf.set("spark.sql.autoBroadcastJoinThreshold", "-1")  # not because it is small
+    with closing(Views(engine.session)) as views:
+        held = [[1, 2 + n % 7] if n % 2 else [9000 + n] for n in range(2500)]
+        views.put("skeleton", engine.session.createDataFrame(relation(held)))
+        make_all(views, HOLDING)
+        plan = views.rows("explain select * from posting")["plan"][0].as_py()
+        [antijoin] = [line for line in plan.splitlines() if "LeftAnti" in line]
+        assert "BroadcastHashJoin" in antijoin
+        most = "select max(n) as most from (select count(*) as n from posting group by shingle)"
+        assert views.rows(most)["most"].to_pylist() == [179]
+    engine.session.conf.unset("spark.sql.autoBroadcastJoinThreshold")
 
 
 def test_campaigns_and_flags_are_those_of_the_kernels(engine: SparkEngine, world: World) -> None:
