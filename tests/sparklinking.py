@@ -37,7 +37,9 @@ def names(profiles: Profiles) -> list[str]:
     return sorted(f"acct-{row * 7919 % 1000}" for row in range(profiles.size))
 
 
-def linker(engine: SparkEngine, profiles: Profiles, seed: int) -> SparkLinker:
+def linker(
+    engine: SparkEngine, profiles: Profiles, seed: int, relations: type[Views] = Views
+) -> SparkLinker:
     """The profiles on the executors, in blocks and an order that ``seed`` decides."""
     rng = np.random.default_rng(seed)
     ids, order = names(profiles), rng.permutation(profiles.size)
@@ -48,13 +50,13 @@ def linker(engine: SparkEngine, profiles: Profiles, seed: int) -> SparkLinker:
         for part in parts
     ]
     table = pa.Table.from_batches(blocks(batches))
-    return SparkLinker(engine.session.createDataFrame(table).repartition(3), ids)
+    return SparkLinker(engine.session.createDataFrame(table).repartition(3), ids, relations)
 
 
-def by_views(engine: SparkEngine, held: Held, views: Views | None = None) -> Found:
-    with closing(views or Views(engine.session)) as used:
-        used.put("skeleton", engine.session.createDataFrame(relation(held)).repartition(3))
-        return told(*scaffolds_of(used))
+def by_views(engine: SparkEngine, held: Held) -> Found:
+    with closing(Views(engine.session)) as views:
+        views.put("skeleton", engine.session.createDataFrame(relation(held)).repartition(3))
+        return told(*scaffolds_of(views))
 
 
 def assert_same_streams(got: Streams, expected: Streams) -> None:
@@ -68,12 +70,14 @@ def judged(profiles: Profiles, exempt: np.ndarray, by: SparkLinker | None = None
     return judge(profiles, exempt, FAMILIES, FAMILIES[:1], DetectionOptions(), linker=by or KERNELS)
 
 
-def assert_same_judgement(engine: SparkEngine, profiles: Profiles) -> None:
+def assert_same_judgement(
+    engine: SparkEngine, profiles: Profiles, relations: type[Views] = Views
+) -> None:
     """Every array of a judgement, byte by byte; some accounts are exempt. No view is left."""
     exempt = np.zeros(profiles.size, np.bool_)
     exempt[::29] = True
     here = judged(profiles, exempt)
-    there = judged(profiles, exempt, linker(engine, profiles, 1))
+    there = judged(profiles, exempt, linker(engine, profiles, 1, relations))
     assert_same_streams(there.groups.streams, here.groups.streams)
     assert there.groups.figures.tobytes() == here.groups.figures.tobytes()
     for name in ("scores", "p_values", "flagged", "campaign"):

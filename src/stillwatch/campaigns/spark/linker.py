@@ -39,11 +39,13 @@ class SparkLinker:
     """Links the accounts whose profiles executors hold.
 
     ``blocks`` are the merged profiles as they are on the executors; ``account_ids`` the same accounts in
-    the order of the table that is judged.
+    the order of the table that is judged. ``relations`` are where statements are run.
     """
 
-    def __init__(self, blocks: "DataFrame", account_ids: Sequence[str]) -> None:
-        self._blocks = blocks
+    def __init__(
+        self, blocks: "DataFrame", account_ids: Sequence[str], relations: type[Views] = Views
+    ) -> None:
+        self._blocks, self._relations = blocks, relations
         self._ids = pa.array(account_ids, pa.string())
 
     def carried(
@@ -95,7 +97,7 @@ class SparkLinker:
         """Phrases and their scaffolds; begun anew where labels were lost with both their holders."""
         held = self._blocks.mapInArrow(skeletons(exempt), "account bigint, shingle bigint")
         for left in reversed(range(_ATTEMPTS)):
-            with closing(Views(self._blocks.sparkSession)) as views:
+            with closing(self._relations(self._blocks.sparkSession)) as views:
                 views.put("skeleton", held)
                 try:
                     return scaffolds_of(views)

@@ -1,7 +1,8 @@
-"""Two executors in processes of their own: the kernels' judgement, also when one of them is killed."""
+"""Two executors in processes of their own: the kernels' judgement, also when both are killed."""
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -11,8 +12,7 @@ from stillwatch.campaigns.spark.views import Views
 from stillwatch.engines.spark.engine import SparkEngine
 from tests.clusters import TWO_EXECUTORS, cluster, needs_spark
 from tests.groups import World
-from tests.linking import by_kernels, dense
-from tests.sparklinking import QUICK, assert_same_judgement, by_views
+from tests.sparklinking import QUICK, assert_same_judgement
 
 pytestmark = needs_spark
 
@@ -24,16 +24,15 @@ def engine() -> Iterator[SparkEngine]:
 
 
 class Killing(Views):
-    """Ends an executor when the first round of labels is done."""
+    """Ends both executors, and the labels with them, when the first round is done for the first time."""
 
-    killed = 0
+    killed: ClassVar[list[int]] = []
 
     def make(self, step: Step) -> None:
         super().make(step)
-        for process in executors() if step.name == "label_1" else []:
-            if not self.killed:
-                process.kill()
-                self.killed = process.pid
+        for process in executors() if step.name == "label_1" and not self.killed else []:
+            process.kill()
+            self.killed.append(process.pid)
 
 
 def executors() -> list[psutil.Process]:
@@ -47,11 +46,8 @@ def _runs_tasks(process: psutil.Process) -> bool:
     return False
 
 
-def test_an_executor_that_dies_between_rounds_changes_no_scaffold(engine: SparkEngine) -> None:
-    views = Killing(engine.session)
-    assert by_views(engine, dense(), views) == by_kernels(dense())
-    assert views.killed
-
-
-def test_two_executors_judge_as_the_kernels_do(engine: SparkEngine) -> None:
-    assert_same_judgement(engine, World(4, groups=40).profiles)
+def test_executors_judge_as_the_kernels_do_also_when_labels_die_with_them(
+    engine: SparkEngine,
+) -> None:
+    assert_same_judgement(engine, World(4, groups=40).profiles, Killing)
+    assert len(Killing.killed) == 2
