@@ -127,6 +127,13 @@ def measure(millions: int, sample: int, whole: bool) -> dict[str, Any]:
     return {"tables": parts}
 
 
+def measured(millions: int, *, make: bool) -> dict[str, Any]:
+    """Both tables; without ``make`` only where the log is there."""
+    if not make and not (DATA / f"growth-{millions}" / "labels.parquet").exists():
+        return {"skipped": f"python bench/run.py --only '{millions} M events' makes the log"}
+    return measure(millions, 30, whole=True)
+
+
 if __name__ == "__main__":
     options = arguments(__doc__, millions=1, sample=30, whole=1)
     print(f"{options.millions} M events", file=sys.stderr)

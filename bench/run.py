@@ -14,9 +14,11 @@ import platform
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import growth as events_growth
 import kernel
 import spark
 import speed
@@ -40,8 +42,11 @@ RESULTS = ROOT / "bench" / "RESULTS.md"
 Section = tuple[str, str, Callable[[], dict[str, Any]]]
 
 
-def sections(repeat: int, count: int, fitting: int) -> list[Section]:
-    """Title, command and measurement of each section; the tables of quality share their worlds."""
+def sections(repeat: int, count: int, fitting: int, *, large: bool) -> list[Section]:
+    """Title, command and measurement of each section; the tables of quality share their worlds.
+
+    ``large``: logs of gigabytes that are not there yet may be made.
+    """
     half = max(2, count // 2)
 
     def of(name: str) -> str:
@@ -63,6 +68,14 @@ def sections(repeat: int, count: int, fitting: int) -> list[Section]:
             "Spark beside the local engine",
             "python bench/spark.py",
             lambda: spark.measure(3, 20_000),
+        ),
+        *(
+            (
+                f"As the log grows: {millions} M events",
+                f"python bench/growth.py --millions {millions}",
+                partial(events_growth.measured, millions, make=large or millions <= 5),
+            )
+            for millions in (1, 5, 20, 50)
         ),
         ("Detection on simulated worlds", of("worlds"), lambda: worlds.measure(count, half)),
         ("Where nobody is guilty", of("calibration"), lambda: calibration.measure(half)),
@@ -159,7 +172,8 @@ def main() -> None:
     parser.add_argument("--fitting", type=int, default=weights.FITTING_WORLDS)
     parser.add_argument("--only", nargs="+", metavar="WORDS", help="sections whose title has them")
     options = parser.parse_args()
-    known, all_ = written(), sections(options.repeat, options.worlds, options.fitting)
+    known = written()
+    all_ = sections(options.repeat, options.worlds, options.fitting, large=bool(options.only))
     titles = [title for title, _, _ in all_]
     words = [word.lower() for word in options.only or [""]]
     chosen = [section for section in all_ if any(word in section[0].lower() for word in words)]

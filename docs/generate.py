@@ -51,6 +51,10 @@ _NOTE = "<!-- Written by docs/generate.py from the code; change that and run `ma
 
 _SETTINGS: Mapping[str, tuple[object, str]] = {
     "logs.bad_row_limit": (Config().bad_row_limit, "share of unreadable rows that stops a run"),
+    "logs.bad_file_limit": (
+        Config().bad_file_limit,
+        "share of files that may be damaged: they are left out and told; 0 is none",
+    ),
     "logs.mapping": ("none", "mapping file for a layout of your own, relative to this file"),
     "engine.workers": (Config().workers, "threads; 0 is one per core"),
     "engine.name": ("local", "`local`, or `spark` for a cluster"),

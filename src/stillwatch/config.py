@@ -4,6 +4,7 @@
 
     [logs]
     bad_row_limit = 0.01          # share of unreadable rows that stops a run
+    bad_file_limit = 0.01         # share of damaged files above which a run stops; 0: none may be
     mapping = "our-layout.toml"   # relative to this file
 
     [engine]
@@ -55,6 +56,8 @@ class Config:
 
     detection: DetectionOptions = field(default_factory=DetectionOptions)
     bad_row_limit: float = 0.01
+    bad_file_limit: float = 0.01
+    """Share of files that may be damaged; they are left out and told."""
     mapping: ColumnMapping | None = None
     workers: int = 0
     spark: SparkOptions | None = None
@@ -72,7 +75,7 @@ class Config:
 ENGINES = ("local", "spark")
 
 _SECTIONS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
-    "logs": {"bad_row_limit": (int, float), "mapping": str},
+    "logs": {"bad_row_limit": (int, float), "bad_file_limit": (int, float), "mapping": str},
     "engine": {
         "workers": int,
         "name": str,
@@ -106,6 +109,9 @@ def load_config(path: Path | None) -> Config:
     return Config(
         detection=_detection(data.get("detection", {}), path),
         bad_row_limit=_share(logs.get("bad_row_limit", 0.01), "logs.bad_row_limit", path),
+        bad_file_limit=_share_or_none(
+            logs.get("bad_file_limit", 0.01), "logs.bad_file_limit", path
+        ),
         mapping=read_mapping(path.parent / logs["mapping"]) if "mapping" in logs else None,
         workers=_workers(data.get("engine", {}).get("workers", 0), path),
         spark=_spark(data.get("engine", {}), path),
@@ -148,6 +154,10 @@ def _share(value: float, name: str, path: Path) -> float:
     if not 0 < value < 1:
         raise ConfigError(f"{path}: {name} = {value} must lie between 0 and 1")
     return float(value)
+
+
+def _share_or_none(value: float, name: str, path: Path) -> float:
+    return _share(value, name, path) if value else 0.0
 
 
 def _kafka(settings: Mapping[str, Any], path: Path) -> KafkaOptions:

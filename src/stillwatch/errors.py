@@ -8,6 +8,7 @@ prints both on one line and exits with ``exit_code``; it never shows a traceback
     StillwatchError
     ├── InputError            a file, row or value from outside cannot be used
     │   ├── UnknownFormat     no reader recognises the file
+    │   ├── DamagedFile       a file that cannot be read whole
     │   ├── EmptyInput        nothing to work on
     │   └── TooManyBadRows    more rows were quarantined than the limit allows
     ├── ConfigError           a setting, mapping or rule file is wrong
@@ -41,6 +42,10 @@ class InputError(StillwatchError):
 
 class UnknownFormat(InputError):
     """No reader recognises the file."""
+
+
+class DamagedFile(InputError):
+    """A file is cut short, or its content is not what its own checks say."""
 
 
 class EmptyInput(InputError):

@@ -93,6 +93,7 @@ def summarise(
             batch_rows=SLICE,
             encoded=True,
             bad_row_limit=config.bad_row_limit,
+            bad_file_limit=config.bad_file_limit,
         )
         ours = nullcontext(engine) if engine else started(compiled, config.workers, config.spark)
         with Quarantine(quarantine) as bin_, ours as running:

@@ -130,6 +130,7 @@ class _Reader:
             encoded=True,
             by_day=True,
             bad_row_limit=config.bad_row_limit,
+            bad_file_limit=config.bad_file_limit,
         )
 
     def read(

@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from stillwatch.engines.interface import Progress as ReadProgress
 from stillwatch.engines.interface import Read
-from stillwatch.logs import Quarantine, ReadOptions, open_logs
+from stillwatch.logs import EventLog, Quarantine, ReadOptions, open_logs
+from stillwatch.logs.eventlog import ReadAgain
 from stillwatch.profiles.phrases import FamilyTable
 from stillwatch.profiles.requests import Requests, requests
 from stillwatch.profiles.table import ProfileTable
@@ -50,9 +51,18 @@ class LocalEngine:
     ) -> Read:
         """Profiles of all events of ``paths`` (see ``interface.Engine``)."""
         log = open_logs(paths, options, quarantine)
-        told = (lambda _events: progress(log.bytes_read, log.total_bytes)) if progress else None
-        table = self.profile(log.batches(), told)
+        table = self._profiled(log, progress)
+        while isinstance(table, EventLog):
+            log, table = table, self._profiled(table, progress)
         return Read(table, tuple(sorted({each.format for each in log.sources})), log.remarks)
+
+    def _profiled(self, log: EventLog, progress: ReadProgress | None) -> ProfileTable | EventLog:
+        """The profiles of a log, or the log that is to be read instead."""
+        told = (lambda _events: progress(log.bytes_read, log.total_bytes)) if progress else None
+        try:
+            return self.profile(log.batches(), told)
+        except ReadAgain as damaged:
+            return damaged.log
 
     def profile(
         self, batches: Iterable[pa.RecordBatch], progress: Progress | None = None

@@ -7,16 +7,20 @@
 Everything that can be known early is refused early: a missing file, an unknown format, a
 table without an account column. What is bad in single rows is quarantined and counted; when
 too much is bad, reading fails rather than score a rest that may not be representative.
+
+Of a damaged file nothing counts, wherever the damage is: what is read of it depends on who reads
+it and in which parts. Where damage shows only after events were handed on, ``ReadAgain`` says so.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
-from stillwatch.errors import EmptyInput, InputError, TooManyBadRows, UnknownFormat
+from stillwatch.errors import DamagedFile, EmptyInput, InputError, TooManyBadRows, UnknownFormat
 from stillwatch.logs import registry, streams
 from stillwatch.logs.inputs import Found, find_inputs
 from stillwatch.logs.interface import (
@@ -33,6 +37,14 @@ from stillwatch.logs.records import HINTS
 from stillwatch.logs.remarks import remarks
 
 
+class ReadAgain(Exception):
+    """Files turned out to be damaged after events of theirs were handed on: begin again with ``log``."""
+
+    def __init__(self, log: "EventLog") -> None:
+        super().__init__()
+        self.log = log
+
+
 class EventLog:
     """Opened sources, to be read once.
 
@@ -45,12 +57,15 @@ class EventLog:
         readings: Sequence[tuple[LogFormat, Reading]],
         tally: Tally,
         passed_over: Counter[str],
+        most_damaged: int = 0,
     ) -> None:
         self._readings = tuple(readings)
         self.tally = tally
         self.sources: tuple[Source, ...] = tuple(reading.source for _, reading in readings)
         self.total_bytes: int = sum(source.bytes for source in self.sources)
         self.passed_over = passed_over
+        self.most_damaged = most_damaged
+        """Files that may be damaged and are left out then."""
 
     @property
     def bytes_read(self) -> int:
@@ -72,17 +87,43 @@ class EventLog:
 
         A column that a source lacks is all null; required columns have no null. Raises
         ``TooManyBadRows`` when the share of bad rows is above the limit, ``EmptyInput`` after
-        the last batch if there was no good row.
+        the last batch if there was no good row; ``ReadAgain`` once all is read, if files were
+        damaged of which batches were yielded, and no more of them than ``most_damaged``.
         """
+        known = len(self.tally.left_out)
         for number, (reading, batches) in enumerate(self._passes()):
             if number:
                 self._stop_if_bad(reading)
             for batch in batches:
                 if self.rows_read >= EARLY_ROWS:
                     self._stop_if_bad(reading)
-                if batch.num_rows:
+                if batch.num_rows and len(self.tally.left_out) == known:
                     yield batch
+            if len(self.tally.left_out) > self.most_damaged:
+                raise _too_many(self.tally.left_out)
+        if len(self.tally.left_out) > known:
+            raise ReadAgain(self.rest())
         self.finish()
+
+    def rest(self) -> "EventLog":
+        """The log without the files that are known to be damaged, to be read from the beginning.
+
+        Raises ``DamagedFile`` where they are too many, or where nothing else is left.
+        """
+        damaged = dict(self.tally.left_out)
+        tally = Tally(left_out=list(damaged.items()), unknown=self.tally.unknown)
+        _, first = self._readings[0]
+        first.quarantine.begin_again()
+        for path, reason in damaged.items():
+            first.quarantine.add(path, 0, reason, b"")
+        rest = [
+            (reader, replace(reading, tally=tally))
+            for reader, reading in self._readings
+            if reading.source.path not in damaged
+        ]
+        if len(damaged) > self.most_damaged or not rest:
+            raise _too_many(self.tally.left_out)
+        return EventLog(rest, tally, self.passed_over, self.most_damaged)
 
     @property
     def readings(self) -> tuple[tuple[LogFormat, Reading], ...]:
@@ -94,7 +135,8 @@ class EventLog:
         joined: set[str] = set()
         for reader, reading in self._readings:
             if not isinstance(reader, JoiningFormat):
-                yield reading, reader.batches(reading)
+                batches = reader.batches(reading)
+                yield reading, whole(reading, batches) if self.most_damaged else batches
             elif reader.name not in joined:
                 joined.add(reader.name)
                 parts = [other for same, other in self._readings if same.name == reader.name]
@@ -127,6 +169,20 @@ class EventLog:
         return first if len(self.sources) == 1 else f"{first} and {len(self.sources) - 1} more"
 
 
+def whole(reading: Reading, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches of a file; where it is damaged they end, and the tally says that none counts."""
+    try:
+        yield from batches
+    except DamagedFile as error:
+        reading.tally.left_out.append((reading.source.path, error.message))
+
+
+def _too_many(damaged: Sequence[tuple[str, str]]) -> DamagedFile:
+    first, *more = dict(damaged).values()
+    others = f" (and {len(more)} files more, see bad_file_limit)" if more else ""
+    return DamagedFile(f"{first}{others}", hint="write or copy it again")
+
+
 def open_logs(
     paths: Sequence[str | Path], options: ReadOptions, quarantine: Quarantine
 ) -> EventLog:
@@ -140,9 +196,16 @@ def open_logs(
     tally = Tally()
     readings: list[tuple[LogFormat, Reading]] = []
     unknown: UnknownFormat | None = None
+    most_damaged = int(options.bad_file_limit * len(listing.files))
     for found in listing.files:
         try:
             entry = _open(found, options, quarantine, tally)
+        except DamagedFile as error:
+            tally.left_out.append((found.path, error.message))
+            if len(tally.left_out) > most_damaged:
+                raise
+            quarantine.add(found.path, 0, error.message, b"")
+            continue
         except UnknownFormat as error:
             if not found.searched:
                 raise
@@ -156,9 +219,11 @@ def open_logs(
             readings.append(entry)
     if not readings and unknown is not None:
         raise unknown
+    if not readings and tally.left_out:
+        raise _too_many(tally.left_out)
     if not readings:
         raise EmptyInput(f"{listing.files[0].path} is empty", hint="name a file with requests")
-    return EventLog(readings, tally, listing.passed_over)
+    return EventLog(readings, tally, listing.passed_over, most_damaged)
 
 
 def _open(

@@ -48,6 +48,8 @@ class ReadOptions:
     """Whether account ids come with the day of the event before them (``byday``)."""
     bad_row_limit: float = 0.01
     """Share of quarantined rows above which reading fails (0 to 1)."""
+    bad_file_limit: float = 0.0
+    """Share of files that may be damaged and are left out then (0 to 1); beyond it reading fails."""
     limits: Limits = field(default_factory=Limits)
     """Bounds on untrusted input."""
 
@@ -101,6 +103,8 @@ class Tally:
     """Well-formed records that are no model request (embeddings, other spans), by reason."""
     damaged: list[str] = field(default_factory=list)
     """Files that end early; what came before the damage was read."""
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    """Damaged files of which nothing may count, with what is wrong; one may stand here twice."""
     unknown: list[str] = field(default_factory=list)
     """Files found in folders that no reader recognises."""
     lines: int = 0

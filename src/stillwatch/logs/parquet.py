@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import types as at
 
-from stillwatch.errors import InputError
+from stillwatch.errors import DamagedFile, InputError
 from stillwatch.logs import remote
 from stillwatch.logs.assemble import assemble
 from stillwatch.logs.interface import Part, Reading, Source
@@ -131,7 +131,7 @@ def _raw_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
                 told = source.bytes * done // total
                 yield batch
         except _DAMAGE as error:
-            raise InputError(
+            raise DamagedFile(
                 f"{source.path} is damaged after row {done}: {error}", hint="write or copy it again"
             ) from error
 
@@ -184,7 +184,7 @@ def _opened(
             buffer_size=_READ_BUFFER,
         )
     except _DAMAGE as error:
-        raise InputError(
+        raise DamagedFile(
             f"{path} is not a whole Parquet file: {error}", hint="write or copy it again"
         ) from error
 

@@ -1,7 +1,7 @@
 """Where bad rows go: nothing is dropped without being counted and kept for a look.
 
 The file holds one JSON object per bad row: ``{"source", "line", "reason", "raw"}``, where
-``raw`` is the beginning of the row. The file appears when reading has ended, well or badly, and
+``raw`` is the beginning of the row; line 0 stands for a damaged file of which nothing counts. The file appears when reading has ended, well or badly, and
 only if there were bad rows; an interrupted run leaves the one of an earlier run as it was.
 
 >>> with Quarantine(None) as quarantine:
@@ -82,6 +82,15 @@ class Quarantine:
             self.first.append(BadRow(source, line, reason))
         if self.path is not None:
             self._write(self.path, source, line, reason, raw)
+
+    def begin_again(self) -> None:
+        """Forget all bad rows: what they were found in is read again."""
+        self.count = 0
+        self.reasons.clear()
+        self.first.clear()
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
 
     def count_more(self, reasons: Counter[str]) -> None:
         """Count bad rows that were kept nowhere."""

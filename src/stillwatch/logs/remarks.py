@@ -44,6 +44,11 @@ def _remarks(tally: Tally, passed_over: Counter[str]) -> Iterator[str]:
             f"{_many(len(tally.damaged), 'file is', 'files are')} damaged or cut short, only what "
             f"came before was read: {_first(tally.damaged)}"
         )
+    if left_out := list(dict(tally.left_out)):
+        yield (
+            f"{_many(len(left_out), 'file is', 'files are')} damaged and left out, nothing of "
+            f"{'it' if len(left_out) == 1 else 'them'} counts: {_first(left_out)}"
+        )
     if tally.unknown:
         yield (
             f"{_many(len(tally.unknown), 'file', 'files')} in a folder {_are(tally.unknown)} of no "
