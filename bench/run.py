@@ -27,7 +27,7 @@ from common import ROOT, markdown
 from correlation import figures, marks, neural, peers, repeats
 from correlation import speed as panel_speed
 from decisions import touched
-from gateway import closed_loop
+from gateway import adding, closed_loop
 from gateway import serve as gateway_serve
 from gateway import table as decisions_table
 from hub import growth
@@ -117,6 +117,11 @@ def sections(repeat: int, count: int, fitting: int, *, large: bool) -> list[Sect
             "The table of decisions",
             "cd bench && python -m gateway.table",
             lambda: decisions_table.measured(1_000_000, 5, 100),
+        ),
+        (
+            "Many decisions kept, and a start from the store",
+            "cd bench && python -m gateway.adding",
+            lambda: adding.measured(100_000, 1_000_000, 3),
         ),
         (
             "The gateway over HTTP",

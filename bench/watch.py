@@ -1,23 +1,27 @@
-"""`stillwatch watch`: how much it keeps up with, what a checkpoint costs, how soon it decides.
+"""`stillwatch watch`: what it keeps up with, how soon it decides, what quick and full judgements cost.
 
-A simulated log is written as JSON lines. First all of it is there: the watcher catches up, with
-decisions on, beside `detect` on the same file. Then the requests of one campaign are kept back; when
-the rest was judged they are appended at once, and the clock runs until a decision about these
-accounts is in the store.
+A simulated log is written as JSON lines. First most of it is there: the watcher catches up, with
+decisions on, beside `detect` on the same file. The requests of some campaigns are kept back; when the
+rest was judged they are appended, one campaign after the other, and for each of its accounts the clock
+runs until the account stands in a decision. Then windows of several sizes, in one process: full and
+quick judgements in turn, the quick ones of the same number of changed accounts whatever the window.
 
-    python bench/watch.py [--accounts 100000] [--json]
+    python bench/watch.py [--accounts 20000] [--json]
 """
 
 import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import orjson
 import psutil
 import pyarrow as pa
@@ -25,11 +29,26 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from common import DATA, arguments, emit, run, stillwatch
+from stillwatch.campaigns.carriers import holdings
+from stillwatch.config import Config
+from stillwatch.detection.frozen import Frozen
+from stillwatch.detection.judge import DetectionOptions, judge
+from stillwatch.detection.near import Near
+from stillwatch.pipeline import summarise
+from stillwatch.profiles.merge import Profiles, take
+from stillwatch.profiles.table import ProfileTable
 from stillwatch.store import decisions
 from stillwatch.store.database import Store
 
 COMMAND = [sys.executable, "-m", "stillwatch", "watch"]
 PATIENCE_S = 600.0
+CAMPAIGNS = 5
+"""Campaigns that are kept back."""
+CAMPAIGN_S = 12.0
+"""Seconds that a campaign is waited for."""
+SIZES = (5_000, 20_000, 50_000)
+"""Accounts of the windows whose judgements are compared."""
+CHANGED = 500
 
 
 def world(accounts: int) -> Path:
@@ -77,6 +96,7 @@ class Watching:
         self.usage = psutil.Process(self.process.pid)
         self.said: list[dict[str, Any]] = []
         self.memory: list[int] = []
+        self.drainer: threading.Thread | None = None
 
     def until(self, event: str, read: int) -> float:
         """Seconds since the start when something was said of so many events."""
@@ -89,11 +109,25 @@ class Watching:
                 return time.monotonic() - self.began
         raise RuntimeError(f"the watcher ended: {self.said[-3:]}")
 
+    def drain(self) -> None:
+        """Take in what it says, to its end, beside what follows."""
+        self.drainer = threading.Thread(target=self._drain, daemon=True)
+        self.drainer.start()
+
+    def _drain(self) -> None:
+        assert self.process.stdout is not None
+        for text in self.process.stdout:
+            self.said.append(json.loads(text))
+            with suppress(psutil.Error):  # it may have ended
+                self.memory.append(self.usage.memory_info().rss)
+
     def end(self) -> float:
         """Stop it; seconds of CPU that it took."""
         spent = self.usage.cpu_times()
         self.process.terminate()
         assert self.process.stdout is not None
+        if self.drainer is not None:
+            self.drainer.join()
         self.process.stdout.read()
         if self.process.wait(PATIENCE_S):
             raise RuntimeError("the watcher failed")
@@ -141,45 +175,138 @@ def catching_up(folder: Path) -> list[list[Any]]:
     ]
 
 
-def tipping(folder: Path) -> list[list[Any]]:
-    """Seconds from the last request of a campaign to the first decision about its accounts."""
+def deciding(folder: Path) -> list[list[Any]]:
+    """Seconds from the lines of an account to a decision about it, campaign by campaign."""
     table, own = events(folder), anew(folder / "tip")
     log, records = own / "requests.jsonl", folder / "accounts.parquet"
-    labels = pq.read_table(folder / "labels.parquet")
-    sizes = labels.filter(pc.is_valid(labels["campaign_id"])).group_by("campaign_id")
-    largest = sizes.aggregate([("account_id", "count")]).sort_by("account_id_count")
-    name = largest["campaign_id"][-1].as_py()
-    members = labels.filter(pc.equal(labels["campaign_id"], name))["account_id"].combine_chunks()
-    inside = pc.is_in(table["account_id"], value_set=members)
-    rest, theirs = table.filter(pc.invert(inside)), table.filter(inside)
+    kept_back = _largest(folder)
+    everybody = pa.concat_arrays(kept_back)
+    rest = table.filter(pc.invert(pc.is_in(table["account_id"], value_set=everybody)))
     write(log, rest)
     watching = Watching(log, own, records)
     watching.until("judged", rest.num_rows)
-    write(log, theirs, "ab")
-    began, wanted, store = (
-        time.monotonic(),
-        set(members.to_pylist()),
-        Store(f"sqlite:///{watching.store}"),
-    )
-    touched: set[str] = set()
-    while not touched and time.monotonic() - began < PATIENCE_S:
-        time.sleep(0.05)
-        with store.begin() as connection:
-            for kept in decisions.listed(connection, limit=10_000):
-                one = kept.decision
-                touched |= wanted & {*one.members, one.subject.value}
-    took = time.monotonic() - began
+    watching.drain()
+    store, size = Store(f"sqlite:///{watching.store}"), rest.num_rows
+    took = dict[str, float]()
+    for members in kept_back:
+        theirs = table.filter(pc.is_in(table["account_id"], value_set=members))
+        write(log, theirs, "ab")
+        size += theirs.num_rows
+        took |= _decided(store, set(members.to_pylist()))
     store.close()
     watching.end()
+    looks = [one for one in watching.said if one["event"] == "looked"]
+    judged = [one for one in watching.said if one["event"] == "judged"]
+    spent = sorted(took.values())
     return [
-        ["accounts of the campaign", len(wanted)],
-        ["its requests, appended at once", theirs.num_rows],
-        ["s until a decision is in the store", round(took, 1) if touched else "none"],
-        ["of its accounts in decisions then", len(touched)],
+        ["campaigns, appended one after the other", len(kept_back)],
+        ["accounts of theirs", len(everybody)],
+        ["requests of theirs, share of the log", f"{1 - rest.num_rows / size:.1%}"],
+        ["accounts that a decision names", len(spent)],
+        ["s from its lines to the decision: median", _at(spent, 0.5)],
+        ["s from its lines to the decision: p99", _at(spent, 0.99)],
+        ["quick judgements", len(looks)],
+        ["s a quick judgement: median", _at(sorted(one["seconds"] for one in looks), 0.5)],
+        ["accounts it scored: median", _at(sorted(one["accounts"] for one in looks), 0.5)],
+        ["full judgements", len(judged)],
+        ["accounts decided quickly, not found by the next full one",
+         sum(one["decided"].get("unconfirmed", 0) for one in judged)],
+        ["RSS, GB: highest seen", round(max(watching.memory) / 1e9, 2)],
+    ]  # fmt: skip
+
+
+def _largest(folder: Path) -> list[pa.Array]:
+    """Accounts of the largest campaigns."""
+    labels = pq.read_table(folder / "labels.parquet")
+    inside = labels.filter(pc.is_valid(labels["campaign_id"]))
+    counted = inside.group_by("campaign_id").aggregate([("account_id", "count")])
+    names = counted.sort_by([("account_id_count", "descending"), ("campaign_id", "ascending")])
+    return [
+        inside.filter(pc.equal(inside["campaign_id"], name))["account_id"].combine_chunks()
+        for name in names["campaign_id"][:CAMPAIGNS].to_pylist()
     ]
 
 
-def measure(accounts: int = 100_000) -> dict[str, Any]:
+def _decided(store: Store, wanted: set[str]) -> dict[str, float]:
+    """Seconds until accounts stood in a decision, those that did within the patience."""
+    began, took = time.monotonic(), dict[str, float]()
+    while len(took) < len(wanted) and time.monotonic() - began < CAMPAIGN_S:
+        time.sleep(0.05)
+        with store.begin() as connection:
+            named = {
+                account
+                for kept in decisions.listed(connection, limit=10_000)
+                for account in (*kept.decision.members, kept.decision.subject.value)
+            }
+        now = time.monotonic() - began
+        took |= {account: now for account in wanted & named if account not in took}
+    return took
+
+
+def _at(ordered: list[float], share: float) -> Any:
+    return (
+        round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3) if ordered else "none"
+    )
+
+
+class Crowd:
+    """The accounts of a table."""
+
+    def __init__(self, table: ProfileTable) -> None:
+        self.table = table
+        self.rows = {name: row for row, name in enumerate(table.account_ids)}
+
+    def current(self, account_ids: Sequence[str]) -> Profiles:
+        rows = np.array([self.rows[name] for name in account_ids], np.int64)
+        return take(self.table.profiles, rows)
+
+    def holding(self, keys: Any) -> tuple[list[str], Any, Any]:
+        everybody = np.ones(len(self.table), dtype=np.bool_)
+        return self.table.account_ids, *holdings(self.table.profiles, keys, everybody)
+
+
+def costs(accounts: int, changed: int = CHANGED, repeat: int = 3) -> list[Any]:
+    """Full and quick judgements of one window in turn: medians of ``repeat``, CPU seconds."""
+    files = sorted(map(str, (world(accounts) / "events").glob("*.parquet")))
+    before, whole = summarise(files[:-1], Config()), summarise(files, Config())
+    families = tuple(one.name for one in whole.families)
+    tactics = tuple(one.name for one in whole.families if one.kind == "tactic")
+    options = DetectionOptions()
+
+    def none(account_ids: Sequence[str]) -> Any:
+        return np.zeros(len(account_ids), dtype=np.bool_)
+
+    def full(table: ProfileTable) -> Frozen:
+        exempt = none(table.account_ids)
+        judgement = judge(table.profiles, exempt, families, tactics, options)
+        return Frozen.of(judgement, table.profiles, table.account_ids, exempt, options)
+
+    known = set(before.table.account_ids)
+    some = [name for name in whole.table.account_ids if name in known]
+    chosen = np.random.default_rng(1).choice(some, min(changed, len(some)), replace=False).tolist()
+    full(before.table)  # compiles kernels
+    Near(full(before.table), Crowd(whole.table), none).look(chosen)
+    spent: dict[str, list[float]] = {"full": [], "quick": [], "s": []}
+    seen = None
+    for _ in range(repeat):
+        began = time.process_time()
+        frozen = full(before.table)
+        spent["full"].append(time.process_time() - began)
+        near = Near(frozen, Crowd(whole.table), none)
+        began, clock = time.process_time(), time.perf_counter()
+        seen = near.look(chosen)
+        spent["quick"].append(time.process_time() - began)
+        spent["s"].append(time.perf_counter() - clock)
+    assert seen is not None
+    whole_s, quick_s = median(spent["full"]), median(spent["quick"])
+    return [
+        len(whole.table), int(whole.table.profiles["events"].sum()), round(whole_s, 2),
+        round(quick_s, 3), f"{whole_s / quick_s:.0f}", round(median(spent["s"]), 3),
+        seen.scored, len(seen.account_ids), seen.groups,
+    ]  # fmt: skip
+
+
+def measure(accounts: int = 20_000) -> dict[str, Any]:
     """All figures."""
     folder = world(accounts)
     head = ("what", "figure")
@@ -187,14 +314,20 @@ def measure(accounts: int = 100_000) -> dict[str, Any]:
         "tables": [
             {"title": "Catching up", "head": head, "rows": catching_up(folder)},
             {
-                "title": "From a campaign's requests to a decision",
+                "title": "From an account's lines to a decision",
                 "head": head,
-                "rows": tipping(folder),
+                "rows": deciding(folder),
+            },
+            {
+                "title": f"Quick and full judgements, {CHANGED} changed accounts",
+                "head": ("accounts", "events", "full, CPU s", "quick, CPU s", "times",
+                         "quick, s", "scored", "looked at", "groups measured"),
+                "rows": [costs(size) for size in SIZES],
             },
         ]
-    }
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
-    given = arguments(__doc__, accounts=100_000)
+    given = arguments(__doc__, accounts=20_000)
     emit(measure(given.accounts), given.json)

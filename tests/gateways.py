@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +59,8 @@ class Gateway:
     throttles: NoThrottles
     streams: Streams
     service: Service
+    open: Callable[[], int]
+    """How many connections there are."""
 
     @property
     def url(self) -> str:
@@ -138,11 +140,16 @@ def gateway(
         streams = Streams(knowledge, streaming or Streaming())
         parts = Parts(decider, live, figures, streams, state, screening, bounds)
         service = Service(parts)
-        shared = Shared(Handler(service.answer, service.refused), bounds)
+        shared = Shared(Handler(service.answer, service.refused, service.undelivered), bounds)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(shared), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        found.append(Gateway(port, knowledge, live, figures, decider, throttles, streams, service))
+        found.append(
+            Gateway(
+                port, knowledge, live, figures, decider, throttles, streams, service,
+                lambda: len(shared.open),
+            )
+        )  # fmt: skip
         stop = asyncio.Event()
         loops.append((loop, stop))
         ready.set()

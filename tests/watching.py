@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from stillwatch.config import Config
+from stillwatch.detection.part import People
 from stillwatch.engines.local import LocalEngine
 from stillwatch.logs import Quarantine, ReadOptions, open_logs
 from stillwatch.profiles.table import ProfileTable
@@ -18,7 +19,7 @@ from stillwatch.watch.disk import Disk, NotWritten
 from stillwatch.watch.figures import Figures
 from stillwatch.watch.inputs import open_sources
 from stillwatch.watch.interface import Bounds, Source
-from stillwatch.watch.judging import Act, Judged, Read
+from stillwatch.watch.judging import Act, Judged, Looked, Read
 from stillwatch.watch.service import Pace, Watcher
 from stillwatch.watch.start import Plan, watcher
 from stillwatch.watch.state import State
@@ -118,8 +119,17 @@ class Unjudged:
     def due(self, now: float) -> bool:
         return now < 0
 
-    def start(self, table: ProfileTable, read: Read) -> None:
+    def start(self, table: ProfileTable, read: Read, people: People | None = None) -> None:
         """Not asked for but at the end."""
+
+    def may_look(self, now: float) -> bool:
+        return now < 0
+
+    def looked(self, *, wait: bool = False) -> Looked | None:
+        del wait
+
+    def forget(self) -> None:
+        """Nothing was learned."""
 
     def finished(self, *, wait: bool = False) -> Judged | None:
         del wait

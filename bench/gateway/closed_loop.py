@@ -1,5 +1,8 @@
 """What sharing is worth in the closed loop: exchanges leaked after the ban, with it and without.
 
+Leaked is what was answered and made for the campaign's job; ``all answered`` counts the requests that
+only cover its accounts, too.
+
     cd bench && python -m gateway.closed_loop [--seeds 5] [--reuse 0.9 0.5 0.1] [--accounts 1500]
 
 Each run is ``make demo`` with another seed: three labs, hub, evaluators and gateways as processes, and the
@@ -10,6 +13,7 @@ same days without sharing. The campaign's identities reuse something of its stoc
 import argparse
 import math
 import statistics
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,11 +35,20 @@ def measured(
     rows = []
     for reuse in reused:
         done = [
-            tell(DATA / "closed_loop", Plan(seed, accounts, reuse=reuse), print)
+            _told(Plan(seed, accounts, reuse=reuse))
             for seed in range(FIRST_SEED, FIRST_SEED + seeds)
         ]
         rows.append(_row(reuse, done))
     return {"head": list(rows[0]), "rows": [list(row.values()) for row in rows]}
+
+
+def _told(plan: Plan) -> Outcome:
+    def say(line: str) -> None:
+        print(f"{plan.seed} {plan.reuse:.0%}  {line}", file=sys.stderr, flush=True)
+
+    done = tell(DATA / "closed_loop", plan, say)
+    say(f"leaked {done.leaked(done.alone)}, sharing {done.leaked(done.together)}: {done.fall:.0%}")
+    return done
 
 
 def _row(reuse: float, done: Sequence[Outcome]) -> dict[str, Any]:
@@ -49,6 +62,7 @@ def _row(reuse: float, done: Sequence[Outcome]) -> dict[str, Any]:
         "leaked sharing": _mean([one.leaked(one.together) for one in done]),
         "fall": _mean([100 * one.fall for one in done], " %"),
         "least fall": f"{min(one.fall for one in done):.0%}",
+        "fall of all answered": _mean([100 * _of_all(one) for one in done], " %"),
         "innocents": sum(len(one.innocents) for one in figures),
         "blocked": sum(len(one.blocked) for one in figures),
         "asked for proof": len(asked),
@@ -56,6 +70,10 @@ def _row(reuse: float, done: Sequence[Outcome]) -> dict[str, Any]:
         "appeals undone at gamma": f"{appeals.count(0)} of {len(appeals)}",
         "seconds": _mean([one.seconds for one in done]),
     }
+
+
+def _of_all(done: Outcome) -> float:
+    return 1 - done.answered(done.together) / max(1, done.answered(done.alone))
 
 
 def _mean(values: Sequence[float], unit: str = "") -> str:

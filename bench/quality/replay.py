@@ -130,10 +130,12 @@ def _days(options: SimulationOptions) -> Iterator[ProfileTable]:
 def _attacks(options: SimulationOptions, row: dict[str, int]) -> npt.NDArray[np.int64]:
     """Attack requests by account and day."""
     out = np.zeros((len(row), options.days), dtype=np.int64)
-    table = pq.read_table(folder_of(options) / "world" / "attacks.parquet").to_pydict()
+    table = pq.read_table(
+        folder_of(options) / "world" / "attacks.parquet", columns=["account_id", "day"]
+    )
     days = {options.start + timedelta(days=day): day for day in range(options.days)}
-    for name, day, requests in zip(*table.values(), strict=True):
-        out[row[name], days[day]] = requests
+    for name, day in zip(*table.to_pydict().values(), strict=True):
+        out[row[name], days[day]] += 1
     return out
 
 

@@ -10,4 +10,5 @@ Glossary
     ban         when the first lab blocks; hours are counted from there
     answered    the lab's gateway let the request pass. Refused, and not answered, is what is blocked,
                 and what is asked for proof of identity until somebody has given it
+    leaked      answered, and made for the campaign's job; other requests of its accounts only cover them
 """

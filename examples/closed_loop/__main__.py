@@ -58,9 +58,10 @@ def _ending(done: Outcome, out: Path) -> str:
     ]
     longest = f", for {max(asked):.1f} hours at most" if asked else ""
     return f"""
-exchanges answered to the campaign at beta and gamma after alpha's ban
+exchanges leaked to the campaign at beta and gamma after alpha's ban
   without sharing {alone:6,}
   with sharing    {shared:6,}   ({done.fall:.0%} fewer; {done.plan.reuse:.0%} of its identities reuse something)
+  with the requests that only cover its accounts: {done.answered(done.alone):,} and {done.answered(done.together):,} answered
 innocents at beta and gamma: {done.blocked} blocked, {len(asked)} asked for proof{longest}
 
 {out}/story.html                the picture and the figures

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from .commands import COMMANDS, PASSPHRASE
 from .wire import Wire
 
 LABS = ("alpha", "beta", "gamma")
@@ -27,7 +28,6 @@ EPOCH = "2026-q4"
 _PROGRAM = str(Path(sys.executable).parent / "stillwatch")
 STOP = threading.Event()
 """Set when the story breaks off: no further command is started."""
-_PASSPHRASE = {"STILLWATCH_EVALUATOR_PASSPHRASE": "correct horse battery staple"}
 
 
 class Services:
@@ -53,7 +53,7 @@ class Services:
         log = self._stack.enter_context(place.open("ab"))
         process = subprocess.Popen(
             [_PROGRAM, *map(str, words)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            env=environment(), start_new_session=True,
+            env={**os.environ, **PASSPHRASE}, start_new_session=True,
         )  # fmt: skip
         self._stack.callback(_end, process)
         _await(port, process, place)
@@ -249,15 +249,7 @@ def ran(*words: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """A command of the program, whatever comes of it."""
     if STOP.is_set():
         raise RuntimeError("stopped")
-    return subprocess.run(
-        [_PROGRAM, *map(str, words)], input=stdin, capture_output=True, text=True,
-        env=environment(), check=False,
-    )  # fmt: skip
-
-
-def environment() -> dict[str, str]:
-    """What the processes see."""
-    return {**os.environ, **_PASSPHRASE}
+    return COMMANDS.run([*map(str, words)], stdin)
 
 
 def free_port() -> int:

@@ -6,9 +6,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from examples.closed_loop.forum import Services, ran, run
 from examples.closed_loop.gateways import Gateway
 from examples.closed_loop.world import Site
@@ -114,13 +111,6 @@ _OBSERVED = {
 def detect(site: Site, log: Path, out: Path) -> Any:
     """Look for campaigns in a lab's log; the run's summary."""
     return json.loads(run("detect", log, "--accounts", site.accounts, "--out", out, "--json"))
-
-
-def write_log(path: Path, events: pa.Table) -> Path:
-    """A log as `stillwatch` reads it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(events.drop_columns(["hour"]), path)
-    return path
 
 
 def _lines(path: Path, rows: Iterable[Any]) -> Path:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from examples.closed_loop.replay import PROOF_H
 from examples.closed_loop.world import Plan
-from examples.closed_loop.worlds import EVERY_H, PULLED_H, SHARED_H
+from examples.closed_loop.worlds import EVERY_H, LISTED_H, PULLED_H, SHARED_H
 
 _BIN_H: Final = 3
 _WIDE, _HIGH, _FOOT, _LEFT = 420, 150, 24, 30
@@ -46,11 +46,11 @@ def write(folder: Path, record: Mapping[str, Any], story: Sequence[str], plan: P
 <title>The closed loop</title><style>{_STYLE}</style>
 <p class="brand">stillwatch</p>
 <h1>Banned at one lab, recognised at two: {record["fall"]:.0%} fewer exchanges leaked</h1>
-<p class="lead">After alpha's ban the campaign got {record["leaked_alone"]:,} answers at beta and gamma where
+<p class="lead">After alpha's ban the campaign harvested {record["leaked_alone"]:,} answers at beta and gamma where
 each lab was alone, and {record["leaked_together"]:,} where they shared. {_innocents(labs["together"])}</p>
 <div class="labs">{charts}</div>
 <p class="key"><i class="without" style="background:var(--without)"></i>alone
-<i style="background:var(--with)"></i>sharing · exchanges answered to the campaign in {_BIN_H} hours;
+<i style="background:var(--with)"></i>sharing · exchanges leaked to the campaign in {_BIN_H} hours;
 dashed: what alpha shared is pulled, hour {PULLED_H}</p>
 <h2>What happened</h2><ol>{"".join(f"<li>{escape(line)}</li>" for line in story)}</ol>
 <h2>At the gateways, after the ban</h2>{_table(labs, names)}
@@ -88,7 +88,7 @@ def _figure(name: str, alone: Mapping[str, Any], shared: Mapping[str, Any]) -> s
         f'<text x="{_LEFT + day * 24 / _BIN_H * step:.0f}" y="{_HIGH + 16}">day {day + 1}</text>'
         for day in range(len(alone["by_hour"]) // 24)
     )
-    said = f"{alone['answered']:,} alone, {shared['answered']:,} sharing"
+    said = f"{alone['harvested']:,} alone, {shared['harvested']:,} sharing"
     return f"""<figure><figcaption><b>{escape(name)}</b> <span>{said}</span></figcaption>
 <svg viewBox="0 0 {_WIDE} {_HIGH + _FOOT}" role="img" aria-label="{escape(name)}: {said}">
 <line class="axis" x1="{_LEFT}" x2="{_WIDE}" y1="{_HIGH}" y2="{_HIGH}"/>
@@ -111,7 +111,7 @@ def _bars(row: Sequence[int], most: int, step: float, wide: float, offset: float
 
 def _table(labs: Mapping[str, Any], names: Sequence[str]) -> str:
     head = (
-        "", "campaign's requests", "answered", "refused", "its sign-ups", "asked for proof",
+        "", "campaign's requests", "answered", "extracting", "refused", "its sign-ups", "asked for proof",
         "innocents", "blocked", "asked for proof",
     )  # fmt: skip
     rows = []
@@ -120,7 +120,7 @@ def _table(labs: Mapping[str, Any], names: Sequence[str]) -> str:
             one = labs[world][name]
             tried = one["sign_ups"]
             figures = (
-                one["wanted"], one["answered"], sum(one["refused"].values()), sum(tried.values()),
+                one["wanted"], one["answered"], one["harvested"], sum(one["refused"].values()), sum(tried.values()),
                 tried.get("asked for proof", 0), one["innocents"], one["innocents_blocked"],
                 len(one["innocents_challenged"]),
             )  # fmt: skip
@@ -135,15 +135,17 @@ def _table(labs: Mapping[str, Any], names: Sequence[str]) -> str:
 def _assumed(plan: Plan) -> list[str]:
     return [
         "Answered: the lab's gateway let the request pass. Who is blocked, or asked for proof of identity and "
-        "has not given it, is not answered.",
+        "has not given it, is not answered. Leaked, or extracting: answered, and made for the campaign's job; "
+        "the other requests of its accounts only cover them.",
         f"A refused account is replaced in 2 to 8 hours. With the chance {plan.reuse:.0%} the next identity takes "
         "one or two of its mailbox, number, card and device from a stock of five of each, spelt otherwise; "
         "else it shares nothing.",
         f"None of the campaign's identities can prove who it is; every innocent can, in {PROOF_H:.0f} hours.",
         f"A reviewer releases what alpha shares {SHARED_H} hours after the ban, and it is pulled an hour later. "
-        f"From then on a person reads what the rule matches every {EVERY_H} hours, and blocks; twice a day every lab lists whom it has blocked.",
-        "Alone, beta and gamma look for campaigns in their own logs once a day; alpha tries its own rule in "
-        "both worlds.",
+        f"From then on a person reads what the rule matches every {EVERY_H} hours, and blocks; every {LISTED_H} "
+        "hours each lab lists whom it has blocked.",
+        "In both worlds beta and gamma look for campaigns in their own logs once a day, and alpha tries its own "
+        "rule.",
         "Requests, prompts and customers are simulated; gateways, hub, evaluators and all commands are real.",
     ]
 

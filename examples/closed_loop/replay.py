@@ -44,8 +44,10 @@ class Figures:
     """What was counted at one lab in one world. Lists are by hour from the ban."""
 
     wanted: list[int]
-    """Requests that the campaign would have made."""
+    """Requests that the campaign would have made, those that only cover it among them."""
     answered: list[int]
+    harvested: list[int]
+    """Of the answered ones those that extract; the others cover the account and teach nobody."""
     refused: Counter[str] = field(default_factory=Counter)
     """By effect."""
     sign_ups: Counter[str] = field(default_factory=Counter)
@@ -59,9 +61,10 @@ class Figures:
     in_force_s: list[float] = field(default_factory=list)
     """Seconds until a decision on a sign-up was in force at the gateway."""
 
-    def leaked(self, first: float = 0.0) -> int:
-        """Exchanges that the campaign got from an hour on."""
-        return sum(self.answered[int(first) :])
+    @property
+    def leaked(self) -> int:
+        """Exchanges that the campaign harvested."""
+        return sum(self.harvested)
 
 
 class Replay:
@@ -71,7 +74,7 @@ class Replay:
         self, lab: Lab, stock: Stock, newcomers: Sequence[Newcomer], seed: int, hours: int
     ) -> None:
         self.lab, self._stock, self._seed = lab, stock, seed
-        self.figures = Figures([0] * hours, [0] * hours)
+        self.figures = Figures([0] * hours, [0] * hours, [0] * hours)
         site = lab.site
         self._seats = {name: Seat(name, name) for name in sorted(site.hostile)}
         self._rows = _rows(site.later)
@@ -112,7 +115,7 @@ class Replay:
         self.figures.challenged[name] = hour - since
 
     def _request(self, row: int) -> None:
-        hour, name, address, ja4 = self._rows[row]
+        hour, name, address, ja4, extracts = self._rows[row]
         seat = self._seats.get(name)
         if seat is None:
             self._innocent(hour, row, name, address, ja4)
@@ -125,6 +128,7 @@ class Replay:
         )
         if answer["allowed"]:
             self.figures.answered[int(hour)] += 1
+            self.figures.harvested[int(hour)] += extracts
             self._kept.append((hour, row, seat.account))
             return
         self.figures.refused[str(answer["effect"])] += 1
@@ -198,10 +202,10 @@ class Replay:
         heapq.heappush(self._due, (hour, len(self._due) + self._place, what))
 
 
-def _rows(later: pa.Table) -> list[tuple[float, str, str, str]]:
+def _rows(later: pa.Table) -> list[tuple[float, str, str, str, bool]]:
     columns = (
         later["hour"], later["account_id"], pc.fill_null(later["client_ip"], ""),
-        pc.fill_null(later["tls_fingerprint"], ""),
+        pc.fill_null(later["tls_fingerprint"], ""), later["extracts"],
     )  # fmt: skip
     return list(zip(*(column.to_pylist() for column in columns), strict=True))
 

@@ -42,8 +42,12 @@ class Outcome:
     seconds: float
 
     def leaked(self, told: Told) -> int:
-        """Exchanges answered to the campaign at the second and third lab after the ban."""
-        return sum(told.figures[lab].leaked() for lab in (BETA, GAMMA))
+        """Exchanges that the campaign harvested at the second and third lab after the ban."""
+        return sum(told.figures[lab].leaked for lab in (BETA, GAMMA))
+
+    def answered(self, told: Told) -> int:
+        """All that was answered to it there, the requests that only cover its accounts among them."""
+        return sum(sum(told.figures[lab].answered) for lab in (BETA, GAMMA))
 
     @property
     def fall(self) -> float:
@@ -64,6 +68,8 @@ class Outcome:
             "reuse": self.plan.reuse,
             "leaked_alone": self.leaked(self.alone),
             "leaked_together": self.leaked(self.together),
+            "answered_alone": self.answered(self.alone),
+            "answered_together": self.answered(self.together),
             "fall": round(self.fall, 4),
             "caught": len(self.caught.accounts),
             "caught_innocent": self.caught.innocent,
@@ -185,7 +191,8 @@ def _figures(told: Told, lab: str) -> dict[str, Any]:
     return {
         "wanted": sum(found.wanted),
         "answered": sum(found.answered),
-        "by_hour": found.answered,
+        "harvested": found.leaked,
+        "by_hour": found.harvested,
         "refused": dict(found.refused),
         "sign_ups": dict(found.sign_ups),
         "innocents": len(found.innocents),

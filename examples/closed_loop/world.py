@@ -33,6 +33,7 @@ _SHARES = (0.5, 0.25, 0.25)
 _STOCK = 5
 """Mailboxes, and as many numbers, cards and devices."""
 _US_PER_HOUR = 3_600_000_000
+_BEYOND = frozenset({"hour", "extracts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,16 @@ class Site:
     hostile: frozenset[str]
     """The truth; nothing but the figures looks at it."""
     later: pa.Table
-    """Events after the ban, in order of time; ``hour`` counts from the ban."""
+    """Events after the ban, in order of time. Beyond what a log has: ``hour``, counted from the ban,
+    and the truth of each, ``extracts``."""
+
+
+def write_log(path: Path, events: pa.Table) -> Path:
+    """A log as a lab has it: without what only the figures know."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = [name for name in events.column_names if name not in _BEYOND]
+    pq.write_table(events.select(known), path)
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,8 @@ def compose(folder: Path, plan: Plan) -> World:
     innocent = [row["account_id"] for row in labels if row["label"] != "distillation"]
     parts = zip(LABS, _cut(hostile, plan.seats, rng), _cut(innocent, _SHARES, rng), strict=True)
     events = pq.read_table(whole / "events")
+    extracting = pq.read_table(whole / "attacks.parquet", columns=["event_id"])["event_id"]
+    events = events.append_column("extracts", pc.is_in(events["event_id"], extracting))
     accounts = pq.read_table(whole / "accounts.parquet")
     sites = {
         lab: _site(folder / lab, theirs, crowd, events, accounts, plan, stock, rng)
@@ -182,8 +194,7 @@ def _site(
         float(_US_PER_HOUR),
     )
     log = folder / "log"
-    log.mkdir(parents=True)
-    pq.write_table(mine.filter(pc.less(hour, 0)), log / "until-the-ban.parquet")
+    write_log(log / "until-the-ban.parquet", mine.filter(pc.less(hour, 0)))
     write(folder / "customers.csv", customers, "customer_id")
     known = folder / "accounts.parquet"
     pq.write_table(_records(accounts, customers), known)

@@ -11,18 +11,18 @@ import pyarrow.parquet as pq
 from examples.closed_loop import sharing
 from examples.closed_loop.forum import LABS, Forum, Services, each
 from examples.closed_loop.identities import Person
-from examples.closed_loop.labs import Lab, detect, write_log
+from examples.closed_loop.labs import Lab, detect
 from examples.closed_loop.replay import Figures, Replay, by_lab
-from examples.closed_loop.world import Newcomer, Site, World
+from examples.closed_loop.world import Newcomer, Site, World, write_log
 
 Say = Callable[[str], None]
 ALPHA, BETA, GAMMA = LABS
 SHARED_H: Final = 3
 """Hours after the ban until a reviewer has released what leaves."""
 PULLED_H: Final = 4
-EVERY_H: Final = 4
+EVERY_H: Final = 2
 """Hours between two trials of the rule on the last day's traffic; `stillwatch watch` takes seconds."""
-LISTED_H: Final = 12
+LISTED_H: Final = 6
 """Hours between two lists of what newly blocked accounts signed up with."""
 
 
@@ -127,7 +127,7 @@ def alone(services: Services, world: World, folder: Path, caught: Caught, say: S
 
 def _looked(lab: Lab, replay: Replay, hour: int) -> int:
     """A lab's own daily look at all it has answered; accounts that it flags."""
-    log = lab.folder / "log" / f"hour-{hour:02}"
+    log = lab.folder / "looked" / f"hour-{hour:02}"
     log.mkdir(parents=True)
     before = pa.concat_tables(pq.read_table(one) for one in sorted(lab.site.log.glob("*.parquet")))
     pq.write_table(before, log / "until-the-ban.parquet")
@@ -165,6 +165,7 @@ class Together:
         why = f". A person looks at it ({whys}), and lets it go" if held else ""
         self._say(f"alpha's policy decides: {_counted(done['accounts'])}{why}")
         alpha.rule = self._caught.rule
+        self._look(0)
         self._days.until(SHARED_H)
 
     def share(self) -> None:
@@ -230,6 +231,8 @@ class Together:
                 self._tried(hour)
                 if hour % LISTED_H == 0:
                     self._list()
+                if hour % 24 == 0:
+                    self._look(hour)
 
     def appeal(self, hour: int) -> None:
         """7. An innocent whose card was stolen is asked for proof, appeals, and is cleared everywhere."""
@@ -279,6 +282,14 @@ class Together:
                 self._listed |= sharing.share_actors(self._forum, owner, table, people)
                 self._forum.share(owner, "publish")
         sharing.pull(self._forum)
+
+    def _look(self, hour: int) -> None:
+        """The same daily look at its own log that a lab takes when it is alone."""
+        each(
+            lambda name: (
+                name != ALPHA and _looked(self._days.labs[name], self._days.replays[name], hour)
+            )
+        )
 
     def _list(self) -> None:
         """Every lab lists whom it has blocked since the last time, and pulls what the others list."""

@@ -14,13 +14,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch import __version__
-from stillwatch.campaigns.linking import KERNELS, Linker, linker_of
+from stillwatch.campaigns.linking import KERNELS, Linker
 from stillwatch.config import Config
 from stillwatch.detection import travelling
 from stillwatch.detection.exempt import align, exemptions
@@ -44,6 +44,9 @@ from stillwatch.profiles.table import ProfileTable
 from stillwatch.report.result import Result, write_result
 from stillwatch.sharing.matching import suspects
 from stillwatch.sharing.rules import EnabledRules
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the bytes read so far and the bytes in all."""
@@ -108,8 +111,17 @@ def summarise(
     if not len(table):
         raise EmptyInput(f"no request in {', '.join(paths)}", hint="name the log files to read")
     table.sort()
-    linker = linker_of(home, table.account_ids)
+    linker = _linker_of(home, table.account_ids)
     return Summarised(table, families, tuple(paths), tuple(formats), bad, told, linker)
+
+
+def _linker_of(home: "DataFrame | None", account_ids: Sequence[str]) -> Linker:
+    """What links a table of profiles: the executors whose ``home`` holds just these, or kernels."""
+    if home is None:
+        return KERNELS
+    from stillwatch.campaigns.spark.linker import SparkLinker  # noqa: PLC0415 - an optional extra
+
+    return SparkLinker(home, account_ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def test_sharing_pays_and_costs_no_innocent(done: Outcome, folder: Path) -> None
     assert done.blocked == 0
     figures = json.loads((folder / "figures.json").read_text())
     assert figures["leaked_together"] == sum(
-        figures["labs"]["together"][lab]["answered"] for lab in (BETA, GAMMA)
+        figures["labs"]["together"][lab]["harvested"] for lab in (BETA, GAMMA)
     )
     for lab in (BETA, GAMMA):
         log = (folder / lab / "gateway.jsonl").read_text()

@@ -180,6 +180,24 @@ def test_a_place_is_taken_while_an_answer_comes_and_given_back_when_it_is_over(
     gateway.lift(made)
 
 
+def test_who_hangs_up_in_the_middle_of_an_answer_keeps_no_place(client, gateway, model):
+    made = gateway.put("throttle", "account-1", rate={"concurrency": 1})
+    waiting = {"model": "m", "messages": [{"role": "user", "content": "wait"}], "stream": True}
+    model.going.clear()
+    for _ in range(3):
+        asked = client.build_request(
+            "POST", "/v1/chat/completions", json=waiting,
+            headers={"authorization": bearer("account-1")},
+        )  # fmt: skip
+        pending = client.send(asked, stream=True)
+        assert pending.status_code == 200
+        assert ask(client).status_code == 429
+        pending.close()  # the model has not ended, the connection does
+        eventually(lambda: ask(client).status_code == 200)
+    model.going.set()
+    gateway.lift(made)
+
+
 SPOOF = {
     "x-stillwatch-effect": "allow",
     "x-stillwatch-degrade": "no",

@@ -132,6 +132,47 @@ def streams_from(found: Carried, keys: npt.NDArray[np.uint32]) -> Streams:
     )
 
 
+def holdings(
+    profiles: Profiles, keys: npt.NDArray[np.uint32], usable: npt.NDArray[np.bool_]
+) -> tuple[Ints, Ints]:
+    """Who holds which of the ``keys`` anywhere in the sample: rows, ascending, and places.
+
+    ``keys`` are different; each pair of an account and a key occurs once.
+    """
+    samples = profiles["sample_shingles"]
+    sizes, table = np.where(usable, sampled(profiles), 0), table_of(keys)
+
+    def block(start: int) -> tuple[Ints, Ints]:
+        part = slice(start, start + _BLOCK)
+        row, place = _held(samples[part], sizes[part], table, keys.size)
+        return row + start, place
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(block, range(0, profiles.size, _BLOCK))) or [block(0)]
+    row, place = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return row, place
+
+
+@njit(nogil=True, cache=True)
+def _held(shingles, sizes, table, keys):  # type: ignore[no-untyped-def]
+    row, place = np.empty(1024, np.int64), np.empty(1024, np.int64)
+    last = np.full(keys, -1, np.int64)
+    n = 0
+    for i in range(sizes.size):
+        for e in range(sizes[i]):
+            for s in range(SKETCH):
+                if shingles[i, e, s] == NO_SHINGLE:
+                    break
+                at = place_of(table, shingles[i, e, s])
+                if at >= 0 and last[at] != i:
+                    last[at] = i
+                    if n == row.size:
+                        row, place = _longer(row), _longer(place)
+                    row[n], place[n] = i, at
+                    n += 1
+    return row[:n].copy(), place[:n].copy()
+
+
 @njit(nogil=True, cache=True)
 def _longer(array):  # type: ignore[no-untyped-def]
     return np.concatenate((array, np.empty_like(array)))

@@ -37,6 +37,8 @@ TOGETHER = 3
 """Accounts that hold both of two phrases, at least."""
 LEVELS: tuple[float, ...] = (0.5, 0.6, 0.7)
 """Likeness at which clusters of phrases are taken for scaffolds; no pair below the first is kept."""
+ALIKE = LEVELS[0]
+"""Likeness below which no level looks."""
 LARGE = 8
 """Components up to this size are clusters as they are."""
 LEVEL = 1 << 32
@@ -95,11 +97,11 @@ COMPANY: tuple[Step, ...] = (
         " a.holders + b.holders as holders, count(*) as together"
         " from posting a join posting b on a.account = b.account and a.shingle < b.shingle"
         # of two sets of which one is that much larger no likeness can be enough
-        f" and a.holders >= {real(LEVELS[0])} * b.holders"
-        f" and b.holders >= {real(LEVELS[0])} * a.holders"
+        f" and a.holders >= {real(ALIKE)} * b.holders"
+        f" and b.holders >= {real(ALIKE)} * a.holders"
         " group by a.shingle, b.shingle, a.holders + b.holders) counted"
         f" where together >= {TOGETHER}"
-        f" and cast(together as double) / cast(holders - together as double) >= {real(LEVELS[0])}",
+        f" and cast(together as double) / cast(holders - together as double) >= {real(ALIKE)}",
     ),
     Step(
         "link",

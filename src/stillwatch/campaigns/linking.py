@@ -4,8 +4,8 @@ Two linkers give the same: ``KERNELS`` here, on the profiles of this process; ``
 executors that made them. What is tested afterwards cannot tell which it was.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,26 @@ from stillwatch.campaigns.phrases import phrases_of
 from stillwatch.campaigns.streams import Ints, Streams, streams_of
 from stillwatch.profiles.merge import Profiles
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Streams that carry scaffolds, and the scaffolds."""
+
+    streams: Streams
+    scaffold: Ints
+    """Scaffold of each stream."""
+    keys: npt.NDArray[np.uint32]
+    """Phrases, ascending: at least those that are part of a scaffold."""
+    labels: Ints
+    """Scaffolds of each phrase by level, -1 for none, see ``cluster.scaffolds``."""
 
 
 class Linker(Protocol):
     """Links the accounts of one table."""
 
-    def carried(self, profiles: Profiles, usable: npt.NDArray[np.bool_]) -> tuple[Streams, Ints]:
+    def carried(self, profiles: Profiles, usable: npt.NDArray[np.bool_]) -> Linked:
         """The streams of ``usable`` accounts that carry scaffolds, and the scaffold of each."""
 
     def figures(
@@ -38,10 +48,11 @@ class Linker(Protocol):
 class Kernels:
     """Links in this process."""
 
-    def carried(self, profiles: Profiles, usable: npt.NDArray[np.bool_]) -> tuple[Streams, Ints]:
+    def carried(self, profiles: Profiles, usable: npt.NDArray[np.bool_]) -> Linked:
         """The streams of ``usable`` accounts that carry scaffolds, and the scaffold of each."""
         phrases = phrases_of(streams_of(profiles), usable)
-        return carried(profiles, phrases.keys, scaffolds(phrases), usable)
+        labels = scaffolds(phrases)
+        return Linked(*carried(profiles, phrases.keys, labels, usable), phrases.keys, labels)
 
     def figures(
         self, profiles: Profiles, streams: Streams, groups: list[Ints], tactic_mask: int
@@ -51,12 +62,3 @@ class Kernels:
 
 
 KERNELS = Kernels()
-
-
-def linker_of(home: "DataFrame | None", account_ids: Sequence[str]) -> Linker:
-    """What links a table of profiles: the executors whose ``home`` holds just these, or kernels."""
-    if home is None:
-        return KERNELS
-    from stillwatch.campaigns.spark.linker import SparkLinker  # noqa: PLC0415 - an optional extra
-
-    return SparkLinker(home, account_ids)

@@ -18,12 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from stillwatch.campaigns.definitions import FEWEST, HUB, LEVELS, TOGETHER
+from stillwatch.campaigns.definitions import ALIKE, FEWEST, HUB, TOGETHER
 from stillwatch.campaigns.streams import Ints, Streams
 
 Floats = npt.NDArray[np.float64]
 
-_ALIKE = LEVELS[0]  # likeness below which a pair is not worth keeping: no level looks lower
 _HALF = 32
 _LOWER = (1 << _HALF) - 1
 _BLOCK = 1 << 11  # phrases compared at a time by one thread; bounds temporary memory
@@ -108,7 +107,7 @@ def _alike(start, stop, openings, account, starts, number, holders):  # type: ig
             both = together[other]
             together[other] = 0
             alike = both / (holders[phrase] + holders[other] - both)
-            if both >= TOGETHER and alike >= _ALIKE:
+            if both >= TOGETHER and alike >= ALIKE:
                 if n == left.size:
                     left = np.concatenate((left, np.empty_like(left)))
                     right = np.concatenate((right, np.empty_like(right)))

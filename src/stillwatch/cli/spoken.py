@@ -1,6 +1,7 @@
 """How commands speak: JSON for machines, lines that may hold others' words, and who acts."""
 
 import getpass
+import sys
 from typing import Any
 
 import orjson
@@ -28,3 +29,8 @@ def tell(value: Any) -> None:
 def say(line: str) -> None:
     """Print a line that may hold others' words."""
     print(text.plain(line, _LINE))
+
+
+def warn(line: str) -> None:
+    """Say on stderr what a person should know, and a reader of JSON need not."""
+    print(text.plain(line, _LINE), file=sys.stderr)

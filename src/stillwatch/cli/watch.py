@@ -154,12 +154,14 @@ def _in_words(what: str, figures: dict[str, Any]) -> None:
             f"{figures['bad']:,} bad rows, {figures['late']:,} late{behind}, "
             f"backlog {figures['backlog']:,}"
         )
-    elif what == "judged":
+    elif what in ("judged", "looked"):
         decided = ", ".join(f"{count} {name}" for name, count in figures["decided"].items())
+        kind = "judged in full" if what == "judged" else "judged quickly"
         line = (
-            f"judged {figures['accounts']:,} accounts in {figures['seconds']} s: "
+            f"{kind}: {figures['accounts']:,} accounts in {figures['seconds']} s: "
             f"{figures['flagged']:,} flagged, {figures['campaigns']} campaigns"
             + (f"; decisions: {decided}" if decided else "")
+            + "".join(f"; waits for the full one: {why}" for why in figures.get("waits", ()))
             + (f"; FAILED: {figures['failed']}" if "failed" in figures else "")
         )
     else:

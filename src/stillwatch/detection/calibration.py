@@ -9,6 +9,8 @@ hardly touch (the empirical null of Efron 2004), and p-values are its upper tail
 extrapolation, and reports say so.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc, gammaincinv
@@ -29,14 +31,41 @@ def conformal(scores: Floats, reference: Floats) -> Floats:
     return np.asarray((1.0 + above) / (1.0 + ordered.size))
 
 
-def fitted_tail(scores: Floats, null: Floats, *, bulk: float = 0.75) -> Floats:
-    """Upper tail at ``scores`` of a gamma fitted to the lower ``bulk`` of ``null``, shape (n,).
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The null of a baseline: its scores."""
+
+    reference: Floats
+
+    def p_values(self, scores: Floats) -> Floats:
+        """See ``conformal``."""
+        return conformal(scores, self.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """A fitted null: a gamma, or nothing where there was too little to fit."""
+
+    gamma: tuple[float, float, float] | None
+    """Shape, location and scale."""
+
+    def p_values(self, scores: Floats) -> Floats:
+        """Upper tail at ``scores``, shape (n,)."""
+        if self.gamma is None:
+            return np.ones(scores.size)
+        shape, location, scale = self.gamma
+        standard = np.maximum((scores - location) / scale, 0.0)
+        return np.asarray(np.maximum(gammaincc(shape, standard), FLOOR))
+
+
+def fitted(null: Floats, *, bulk: float = 0.75) -> Tail:
+    """A gamma fitted to the lower ``bulk`` of ``null``.
 
     Matches quantiles: for each shape the best location and scale are a line through them.
     Scores are sums of bounded positive surprises, for which a gamma is the natural shape.
     """
     if null.size < 10 or np.ptp(null) == 0:
-        return np.ones(scores.size)
+        return Tail(None)
     levels = np.linspace(0.05, bulk, 15)
     observed = np.quantile(null, levels)
     best, fit = np.inf, (1.0, 0.0, 1.0)
@@ -46,9 +75,12 @@ def fitted_tail(scores: Floats, null: Floats, *, bulk: float = 0.75) -> Floats:
         error = float(np.square(slope * expected + intercept - observed).sum())
         if slope > 0 and error < best:
             best, fit = error, (float(shape), float(intercept), float(slope))
-    shape, location, scale = fit
-    standard = np.maximum((scores - location) / scale, 0.0)
-    return np.asarray(np.maximum(gammaincc(shape, standard), FLOOR))
+    return Tail(fit)
+
+
+def fitted_tail(scores: Floats, null: Floats) -> Floats:
+    """Upper tail at ``scores`` of the null that is fitted to ``null``, shape (n,)."""
+    return fitted(null).p_values(scores)
 
 
 def benjamini_hochberg(p_values: Floats, rate: float) -> npt.NDArray[np.bool_]:

@@ -28,6 +28,18 @@ _PART = 0.15  # of what is usual in its campaign, that a member does
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """Scaffolds, and which stream carries which."""
+
+    keys: npt.NDArray[np.uint32]
+    """Phrases, ascending."""
+    labels: Ints
+    """Scaffolds of each phrase by level, -1 for none, see ``cluster.scaffolds``."""
+    scaffold: Ints
+    """Scaffold of each stream."""
+
+
+@dataclass(frozen=True, slots=True)
 class Groups:
     """Proposed groups of one log."""
 
@@ -40,6 +52,8 @@ class Groups:
     """Cohesion of each group."""
     small: list[Ints] = field(default_factory=list)
     """Groups of fewer accounts than a campaign has, but at least ``PARTS``: perhaps parts of a job."""
+    wording: Wording | None = None
+    """What was looked for; None where groups are given."""
 
     @classmethod
     def find(
@@ -52,12 +66,27 @@ class Groups:
         linker: Linker = KERNELS,
     ) -> "Groups":
         """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
-        streams, scaffold = linker.carried(profiles, usable)
+        linked = linker.carried(profiles, usable)
+        wording = Wording(linked.keys, linked.labels, linked.scaffold)
+        return cls.of(profiles, linked.streams, wording, tactic_mask, least=least, linker=linker)
+
+    @classmethod
+    def of(
+        cls,
+        profiles: Profiles,
+        streams: Streams,
+        wording: "Wording",
+        tactic_mask: int,
+        *,
+        least: int,
+        linker: Linker = KERNELS,
+    ) -> "Groups":
+        """The groups of streams that carry one scaffold each."""
         proposed, small = list[Ints](), list[Ints]()
-        for group in groups_of(streams, scaffold, min(least, PARTS)):
+        for group in groups_of(streams, wording.scaffold, min(least, PARTS)):
             (proposed if group.size >= least else small).append(group)  # a stream an account
         figures = linker.figures(profiles, streams, proposed, tactic_mask)
-        return cls(profiles, streams, tactic_mask, proposed, figures, small)
+        return cls(profiles, streams, tactic_mask, proposed, figures, small, wording)
 
     def measure(self, groups: list[Ints]) -> Floats:
         """Cohesion of other groups of streams."""
@@ -80,17 +109,27 @@ class Chosen:
 
 
 def choose(
-    groups: Groups, yardstick: Yardstick, test: GroupTest, *, fdr: float, least: int
+    groups: Groups,
+    yardstick: Yardstick,
+    test: GroupTest,
+    *,
+    fdr: float,
+    least: int,
+    elsewhere: Floats | None = None,
 ) -> Chosen:
     """Benjamini-Hochberg over all proposed groups, then disjoint campaigns of the significant.
+
+    ``elsewhere`` are p-values of groups of the same log that are not among these.
 
     Proposals overlap. The strongest comes first, whatever its size: two jobs in one group are more
     accounts, and less alike. A later one reports what is left of it, if that is large enough and
     as significant without the accounts reported already. A small rest of a group whose bulk is in
     one campaign joins that campaign. In the end, who only tried the scaffold is left out.
     """
-    passed = benjamini_hochberg(test.p_values, fdr)
-    bar = test.p_values[passed].max(initial=0.0)
+    all_ = test.p_values if elsewhere is None else np.concatenate([test.p_values, elsewhere])
+    rejected = benjamini_hochberg(all_, fdr)
+    passed = rejected[: test.p_values.size]
+    bar = all_[rejected].max(initial=0.0)
     order = np.flatnonzero(passed)
     order = order[np.lexsort((order, -yardstick.strength(test.figures[order])))]
     owner = groups.streams.owner

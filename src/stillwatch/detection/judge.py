@@ -11,14 +11,14 @@ Numbered as the flow of ``docs/adr/0003-calibration.md``:
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
 from stillwatch.campaigns.linking import KERNELS, Linker
-from stillwatch.detection.calibration import benjamini_hochberg, conformal, fitted_tail
+from stillwatch.detection.calibration import Ranks, Tail, benjamini_hochberg, fitted
 from stillwatch.detection.groups import Chosen, Groups, choose
 from stillwatch.detection.pooled import FEWEST, GroupTest, Yardstick
 from stillwatch.detection.scoring import Ordinary, by_group, score, surprises
@@ -86,6 +86,8 @@ class Judgement:
     self_calibrated: bool
     reference_accounts: int
     notes: tuple[str, ...]
+    alone: "Alone"
+    """What accounts say one by one."""
 
 
 def judge(
@@ -120,7 +122,7 @@ def judge(
     yardstick = Yardstick.learn(natural)
     test = yardstick.test(groups.figures)
     chosen = choose(groups, yardstick, test, fdr=options.fdr, least=options.least_campaign)
-    campaigns = _report(profiles, chosen, alone.reference, alone.ordinary)
+    campaigns = reported(profiles, chosen, alone.reference, alone.ordinary)
 
     # 6. flag
     p_values = alone.p_values.copy()
@@ -132,17 +134,16 @@ def judge(
         campaign[members] = number
         flagged[members] = True
         p_values[members] = np.minimum(p_values[members], campaigns.test.p_values[number])
-    deviates = -ndtri(np.minimum(alone.p_values, 0.5))
-    scores = np.maximum(_ranked(groups, test, campaigns), deviates - _ALONE) + _TIE * alone.own
+    scores = ranked(groups, test, campaigns, alone)
     return Judgement(
         alone.reference, alone.ordinary, alone.signals, alone.below, scores, p_values, flagged,
         campaign, campaigns, groups, yardstick, baseline is None, alone.benign,
-        _notes(alone.benign, natural.shape[0], lacking),
+        _notes(alone.benign, natural.shape[0], lacking), alone,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class _Alone:
+class Alone:
     """What accounts say one by one."""
 
     reference: Reference
@@ -156,6 +157,22 @@ class _Alone:
     """Whether an account has enough requests to be judged alone."""
     benign: int
     """Reference accounts."""
+    null: Ranks | Tail
+    """What scores are calibrated against."""
+    least: int
+    """Requests from which an account is judged alone."""
+
+    def measured(self, profiles: Profiles) -> "Alone":
+        """Other profiles by the same statistics, which stay as they are."""
+        events = profiles["events"].astype(np.float64)
+        judged = events >= self.least
+        signals = measure(profiles, self.reference)
+        below = self.ordinary.below(signals, events)
+        own = score(by_group(surprises(below, 1.0 / (1 + max(1, self.benign)))))
+        p_values = np.where(judged, self.null.p_values(own), 1.0)
+        return replace(
+            self, signals=signals, below=below, own=own, p_values=p_values, judged=judged
+        )
 
 
 def _accounts(
@@ -165,7 +182,7 @@ def _accounts(
     tactics: tuple[str, ...],
     options: DetectionOptions,
     baseline: Profiles | None,
-) -> _Alone:
+) -> Alone:
     # 1. measure
     events = profiles["events"].astype(np.float64)
     judged = events >= options.least_events
@@ -188,13 +205,16 @@ def _accounts(
     own = score(by_group(surprises(below, resolution)))
 
     # 3. calibrate
+    null: Ranks | Tail
     if baseline is None:
-        p_values = fitted_tail(own, own[benign])
+        null = fitted(own[benign])
     else:
-        null = by_group(surprises(ordinary.below(known, volumes), resolution))
-        p_values = conformal(own, score(null))
-    p_values = np.where(judged, p_values, 1.0)
-    return _Alone(reference, ordinary, signals, below, own, p_values, judged, int(benign.size))
+        null = Ranks(score(by_group(surprises(ordinary.below(known, volumes), resolution))))
+    p_values = np.where(judged, null.p_values(own), 1.0)
+    return Alone(
+        reference, ordinary, signals, below, own, p_values, judged, int(benign.size), null,
+        options.least_events,
+    )  # fmt: skip
 
 
 def _groups(
@@ -207,6 +227,14 @@ def _groups(
 ) -> Groups:
     mask = sum(1 << bit for bit, name in enumerate(families) if name in tactics)
     return Groups.find(profiles, usable, mask, least=options.least_campaign, linker=linker)
+
+
+def ranked(groups: Groups, test: GroupTest, campaigns: Campaigns, alone: Alone) -> Floats:
+    """Scores of all accounts: by their groups, or by what they show alone."""
+    deviates = -ndtri(np.minimum(alone.p_values, 0.5))
+    return np.asarray(
+        np.maximum(_ranked(groups, test, campaigns), deviates - _ALONE) + _TIE * alone.own
+    )
 
 
 def _ranked(groups: Groups, test: GroupTest, campaigns: Campaigns) -> Floats:
@@ -225,7 +253,7 @@ def _ranked(groups: Groups, test: GroupTest, campaigns: Campaigns) -> Floats:
     return out
 
 
-def _report(
+def reported(
     profiles: Profiles, chosen: Chosen, reference: Reference, ordinary: Ordinary
 ) -> Campaigns:
     """The chosen campaigns with merged profiles, measured like any other."""

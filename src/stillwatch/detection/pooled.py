@@ -109,6 +109,8 @@ class Yardstick:
     weights: Floats
     figures: Floats
     """Of the natural groups, shape (groups, facets)."""
+    slack: float = 1.0
+    """Times p-values are taken: above 1 where natural groups may have changed since."""
 
     @classmethod
     def learn(cls, figures: Floats, weights: dict[str, float] | None = None) -> "Yardstick":
@@ -177,7 +179,7 @@ class Yardstick:
         spreads, index = self.spreads(figures), self.index(figures)
         others = figures[:, NAMES.index("exclusivity")] < _OWN
         index = np.where(others, np.minimum(index, 0.0), index)
-        p_values = stdtr(FREEDOM, -index)  # the upper tail
+        p_values = np.minimum(1.0, self.slack * stdtr(FREEDOM, -index))  # the upper tail
         if self.figures.shape[0] < FEWEST:
             index, p_values = np.zeros(index.size), np.ones(index.size)
         return GroupTest(figures, spreads, self.centre, index, p_values, self.figures)

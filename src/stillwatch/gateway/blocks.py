@@ -41,6 +41,8 @@ EFFECTS: Final = tuple(Effect)
 SHADOW: Final = 16
 """Added to the code of an effect that is only said."""
 SCOPES: Final = tuple(Scope)
+POLICY: Final = "policy:"
+"""How the origin of what a policy made begins."""
 _CODES: Final = {effect.value: place for place, effect in enumerate(EFFECTS)}
 _SCOPE_CODES: Final = {scope.value: place for place, scope in enumerate(SCOPES)}
 _THROTTLE: Final = _CODES[Effect.THROTTLE.value]
@@ -82,6 +84,8 @@ class Block:
     """Seconds since 1970."""
     rests: list[str]
     """JSON of an object; no line breaks."""
+    mades: "array[int]"
+    """When a policy made them, seconds since 1970; 0 where a person did."""
     wrong: tuple[str, ...] = ()
     """What was wrong with the rows that were left out, see ``usable``."""
 
@@ -136,10 +140,10 @@ def checked(said: object, limits: Limits = LIMITS) -> Block:
     _check_values(values, places)
     _check(untils, lambda one: type(one) is int and 0 < one <= _LATEST, "until")
     _check(shadows, lambda one: type(one) is bool or (type(one) is int and one in (0, 1)), "shadow")
-    texts = _checked_rests(rests, codes, places)
+    texts, mades = _checked_rests(rests, codes, places)
     if any(shadows):
         codes = array("B", [c + SHADOW * bool(s) for c, s in zip(codes, shadows, strict=True)])
-    return Block(_checked_ids(ids), codes, places, values, array("q", untils), texts)
+    return Block(_checked_ids(ids), codes, places, values, array("q", untils), texts, mades)
 
 
 def sealed(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -277,9 +281,12 @@ def _checked_ids(ids: list[Any]) -> bytes:
     return bytes.fromhex(joined.replace("decision--", "").replace("-", ""))
 
 
-def _checked_rests(rests: list[Any], codes: "array[int]", places: "array[int]") -> list[str]:
-    """The texts; each distinct one is read once."""
+def _checked_rests(
+    rests: list[Any], codes: "array[int]", places: "array[int]"
+) -> tuple[list[str], "array[int]"]:
+    """The texts, and when policies made them; each distinct one is read once."""
     kinds: dict[str, int] = {}
+    mades: dict[str, int] = {}
     texts = rests
     for rest in dict.fromkeys(rests) if set(map(type, rests)) <= {str} else rests:
         try:
@@ -288,9 +295,10 @@ def _checked_rests(rests: list[Any], codes: "array[int]", places: "array[int]") 
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise InputError(f"rest of row {rests.index(rest) + 1}: {error}") from error
         kinds[rest] = ("rate" in said) + 2 * ("members" in said)
+        mades[rest] = said["made"] if said["origin"].startswith(POLICY) else 0
         if "\n" in rest:
             anew = orjson.dumps(said).decode()
-            kinds[anew] = kinds[rest]
+            kinds[anew], mades[anew] = kinds[rest], mades[rest]
             texts = [anew if one == rest else one for one in texts]
     found = list(map(kinds.__getitem__, texts))
     if any(found) or _THROTTLE in codes:
@@ -299,7 +307,7 @@ def _checked_rests(rests: list[Any], codes: "array[int]", places: "array[int]") 
                 raise InputError(f"rest of row {row}: throttle has a rate, and nothing else has")
             if kind & 2 and place != _CAMPAIGN:
                 raise InputError(f"rest of row {row}: only a campaign has members")
-    return texts
+    return texts, array("Q", map(mades.__getitem__, texts))
 
 
 _USUAL: Final = itemgetter("reason", "origin", "evidence", "made")

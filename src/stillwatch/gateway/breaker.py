@@ -18,6 +18,8 @@ from typing import Final
 
 SLOTS: Final = 65_536
 MASK: Final = SLOTS - 1
+_NEAR: Final = 0.999
+"""Of the bound: well below it nothing has to be judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,9 @@ class Breaker:
         self.trips = 0
         self._passed_before = _zeros()
         self._total_before = 0
-        self._refused: dict[int, int] = {}
-        self._refused_before: dict[int, int] = {}
+        self._refused = _zeros()
+        """Weight of whoever was refused; 0 of the others."""
+        self._refused_before = _zeros()
         self._weight = 0
         self._began: float | None = None
         self._accepted_until = 0.0
@@ -67,12 +70,14 @@ class Breaker:
     def refuse(self, requester: int, steady: float) -> bool:
         """A fresh decision would refuse a requester (its hash): whether that is to be held back."""
         slot = requester & MASK
-        if slot not in self._refused:
+        if not self._refused[slot]:
             weight = 1 + self.passed[slot] + self._passed_before[slot]
-            self._weight += weight - self._refused_before.pop(slot, 0)
-            self._refused[slot] = weight
+            self._weight += weight - self._refused_before[slot]
+            self._refused[slot], self._refused_before[slot] = weight, 0
         if not self.tripped:
-            self._judge(steady)
+            bounds, total = self.bounds, self.total + self._total_before
+            if total >= bounds.least and self._weight > _NEAR * bounds.share * total:
+                self._judge(steady)
         if self.tripped:
             self._refused[slot] += 1
             self._weight += 1
@@ -99,9 +104,9 @@ class Breaker:
         self._began = steady
         self._passed_before, self.passed = self.passed, _zeros()
         self._total_before, self.total = self.total, 0
-        self._refused_before, self._refused = self._refused, {}
-        self._weight = sum(self._refused_before.values())
+        self._refused_before, self._refused = self._refused, _zeros()
+        self._weight = sum(self._refused_before)
 
 
 def _zeros() -> "array[int]":
-    return array("L", [0]) * SLOTS
+    return array("I", [0]) * SLOTS

@@ -8,6 +8,8 @@ Rules
       so is the time in which a reader takes what it was sent.
     * What is no HTTP, or too much of it, is told once, and the connection ends: what follows on
       it could mean anything.
+    * The lease in an answer that did not arrive is given back: the connection was reset, or ended
+      with the answer unsent. Where one is on its way, the end waits until it is known.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from typing import Any, Final, cast
 
 import httptools
 
+from stillwatch.gateway.delivery import Deliveries, arrival
 from stillwatch.gateway.heads import (
     Refused,
     origin_form,
@@ -48,6 +51,8 @@ class Shared:
         self.handler, self.limits = handler, limits
         self.loop = asyncio.get_running_loop()
         self.open: set[Connection] = set()
+        self.leaving: set[Connection] = set()
+        """Whose other side has ended with a lease on its way to it."""
         self.tasks: set[asyncio.Task[None]] = set()
         self.draining = False
         self.date = b""
@@ -59,6 +64,8 @@ class Shared:
         now = self.loop.time()
         for connection in [one for one in self.open if one.deadline < now]:
             connection.late()
+        for connection in list(self.leaving):
+            connection.look()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something that is to end with the worker."""
@@ -91,6 +98,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Asked, bool, bool]] = deque()
         self._taken = asyncio.Event()
         self._taken.set()
+        self._deliveries = Deliveries(shared.handler.undelivered)
 
     # The transport's calls
 
@@ -105,9 +113,11 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits for an answer any more."""
-        del exc
         self._lost = True
         self.shared.open.discard(self)
+        self.shared.leaving.discard(self)
+        if exc is not None or not self._taken.is_set():
+            self._deliveries.failed(self.shared.loop.time(), unsent=not self._taken.is_set())
         self._waiting.clear()
         self._taken.set()
         if self._task is not None:
@@ -118,6 +128,8 @@ class Connection(asyncio.Protocol):
         if self._ending:
             return
         self._silent += len(data)
+        if self._deliveries and not self._transport.get_write_buffer_size():
+            self._deliveries.arrived()
         try:
             self._fed(data)
         except Refused as refused:
@@ -149,7 +161,27 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The asker sends no more. It may still read, but one who only waited has gone."""
         self._half = True
+        if self._deliveries and self._task is None:
+            self.shared.leaving.add(self)
+            self._wait(self._limits.reader_seconds)
+            self.shared.loop.call_soon(self.look)
+            return True
         return self._task is not None and not self._only_reads
+
+    def look(self) -> None:
+        """See whether what was written has arrived, and end then."""
+        if self._lost:
+            return
+        told = self._arrival()
+        if told is False:
+            self._deliveries.failed(self.shared.loop.time())
+        if told is not None:
+            self.shared.leaving.discard(self)
+            self._deliveries.arrived()
+            self._transport.close()
+
+    def _arrival(self) -> bool | None:
+        return arrival(self._transport.get_extra_info("socket"), ended=self._ending)
 
     def pause_writing(self) -> None:
         """The reader is slow: take nothing more from it, and do not wait for ever."""
@@ -253,6 +285,8 @@ class Connection(asyncio.Protocol):
             reply = _failed(error)
         self._task = None
         if self._lost:
+            if reply is not None and reply.lease:
+                self.shared.handler.undelivered(reply.lease)
             return
         if not stream.begun and reply is not None:
             self._tell(reply, asked.method == b"HEAD", keep and not self._ending, old)
@@ -288,6 +322,8 @@ class Connection(asyncio.Protocol):
         if not headless and reply.status not in _NO_BODY:
             lines.append(reply.body)
         self._out += lines
+        if reply.lease:
+            self._deliveries.sent(reply.lease, self.shared.loop.time())
         if not keep:
             self._flush()
             self._close()
@@ -325,7 +361,12 @@ class Connection(asyncio.Protocol):
         self._ending = True
         self._waiting.clear()
         self._wait(self._limits.reader_seconds)
-        self._transport.close()
+        if not self._deliveries.fresh(self.shared.loop.time()):
+            self._transport.close()
+        elif self._half:
+            self.shared.leaving.add(self)
+        else:
+            self._transport.write_eof()  # its end, or a reset, says whether the answer arrived
 
     # Time
 
@@ -344,7 +385,7 @@ class Connection(asyncio.Protocol):
     def late(self) -> None:
         """What was waited for has not come."""
         self.deadline = _FOREVER
-        if self._transport.is_closing() or not self._taken.is_set():
+        if self._transport.is_closing() or not self._taken.is_set() or self._ending:
             self._transport.abort()
         elif self._reading:
             what = "body" if self._in_body else "head"
@@ -356,7 +397,9 @@ class Connection(asyncio.Protocol):
         """The worker stops: end between two requests, or at once."""
         if now:
             self._transport.abort()
-        elif self._task is None and not self._reading:
+        elif self._task is None and not self._reading and not self._ending:
+            if self._arrival():
+                self._deliveries.arrived()
             self._close()
 
 

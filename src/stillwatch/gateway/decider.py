@@ -13,47 +13,23 @@ Rules
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from threading import Lock
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol
 
 from stillwatch.domain.decision import Effect, Rate, Scope
-from stillwatch.errors import ConfigError
+from stillwatch.gateway.answer import Answer, Found, Reader, passing
 from stillwatch.gateway.breaker import MASK, Bounds, Breaker
-from stillwatch.gateway.counts import PLACES, Counts, Hits, place_of
+from stillwatch.gateway.counts import Counts, Hits
+from stillwatch.gateway.failing import FailRules
 from stillwatch.gateway.knowledge import Knowledge
 from stillwatch.gateway.table import PASS, REQUEST_SCOPES, Request, Table, Verdict
+
+__all__ = ["Answer", "Decider", "FailRules", "Taken", "Throttling"]
 
 _TICK_S: Final = 1.0
 _THROTTLE: Final = Effect.THROTTLE
 _FAR: Final = float("inf")
-
-
-class Answer(NamedTuple):
-    """What is to happen to a request, and the decision that says so."""
-
-    allowed: bool
-    status: int
-    """200, 403, 429 or 503."""
-    effect: str
-    decision: str | None
-    """Id; None where nothing stands."""
-    reason: str
-    """In the decision's words; what happened, where no decision says so; or empty."""
-    retry_after_s: float | None
-    shadow: tuple[str, ...]
-    """Ids of decisions that are only said."""
-    age_s: float | None
-    """Of the knowledge, to the second; None where there is none."""
-    lease: str | None
-    """To be given back when the request is over, where concurrency is bounded."""
-    cohort: str | None
-    """Key of planted marks that a degraded answer is to carry."""
-    held_back: bool = False
-    """The decision would have refused; the breaker did not let it."""
-    scope: str | None = None
-    """What the decision is about; None where nothing stands."""
 
 
 class Taken(NamedTuple):
@@ -74,43 +50,6 @@ class Throttling(Protocol):
         """A request is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailRules:
-    """What passes that cannot be judged."""
-
-    closed: frozenset[Scope] = frozenset()
-    """Scopes that are refused then; the others pass."""
-    stale_s: float = 3600.0
-    """Age from which knowledge counts as absent for what it does not name."""
-
-    @classmethod
-    def of(cls, said: Mapping[str, str], stale_s: float = 3600.0) -> Self:
-        """From settings: scope to ``open`` or ``closed``. Raises ``ConfigError``."""
-        for scope, way in said.items():
-            if scope not in set(Scope) or way not in ("open", "closed"):
-                raise ConfigError(
-                    f"fail rule {scope} = {way!r} cannot be used",
-                    hint=f"a scope ({', '.join(Scope)}) is open or closed",
-                )
-        return cls(frozenset(Scope(s) for s, way in said.items() if way == "closed"), stale_s)
-
-
-class _Facts(NamedTuple):
-    """What is said of a decision."""
-
-    id: str
-    effect: Effect
-    answer: Answer
-    """Where it alone stands and nothing is in doubt; made anew when the knowledge is older."""
-    rate: Rate | None
-    fresh_until: float
-    """Seconds since 1970; the decision is the breaker's business until then."""
-
-
-_Cache = list[tuple[int, _Facts] | None]
-_made = tuple.__new__
-
-
 class Decider:
     """Decides in any thread."""
 
@@ -129,13 +68,13 @@ class Decider:
         self._steady = knowledge.clock.steady
         self._lock = Lock()
         self._counts = Counts()
-        self._hits = Hits()
+        self._hits = Hits(knowledge.table)
         self._effects = {effect.value: 0 for effect in Effect}
-        self._known: tuple[Table, _Cache] = (knowledge.table, _empty())
+        self._reader = Reader(knowledge.table)
         self._doubt = ""
         self._tick_at = 0.0
         self._age: float | None = None
-        self._pass = _passing(None)
+        self._pass = passing(None)
         self._stop_listening = knowledge.listen(self._look)
         self._look()
 
@@ -150,28 +89,29 @@ class Decider:
             self._tick(steady)
         table, now = self.knowledge.table, self._clock.base + steady
         verdict = table.verdict(request, now)
-        if self._doubt or verdict[3] or verdict[4] or verdict[0] is _THROTTLE:
-            return self._weighed(request, table, verdict, now)
-        # from here on what is usual: nothing stands, or one decision that has its answer
-        who = hash(request[0] or request[1] or request[6])
-        breaker = self.breaker
-        if verdict is PASS:
+        if verdict is PASS and not self._doubt:
+            who, breaker = hash(request[0] or request[1] or request[6]) & MASK, self.breaker
             with self._lock:
                 self._counts.plain += 1
                 breaker.total += 1
-                breaker.passed[who & MASK] += 1
+                breaker.passed[who] += 1
             return self._pass
-        id_, _, answer, _, fresh_until = self._facts(table, verdict[1])
+        effect, row, _, shadow, unread = verdict
+        if self._doubt or shadow or unread or effect is _THROTTLE:
+            return self._weighed(request, table, verdict, now)
+        # nearly always: one decision says all
+        who, breaker = hash(request[0] or request[1] or request[6]) & MASK, self.breaker
+        answer = Found(effect, table, row, self._age, self._reader)
         with self._lock:
             breaker.total += 1
-            if answer[0]:
-                breaker.passed[who & MASK] += 1
-            elif now < fresh_until and breaker.refuse(who & MASK, steady):
+            if answer.allowed:
+                breaker.passed[who] += 1
+            elif now < table.made(row) + breaker.bounds.fresh_s and breaker.refuse(who, steady):
                 self._counts.held_back += 1
-                answer = _held_back(answer)
+                answer.hold_back()
             self._counts.decided += 1
-            self._effects[answer[2]] += 1
-            self._hits.add(id_, verdict[1])
+            self._effects[answer.effect] += 1
+            self._hits.add(table, row)
         return answer
 
     def release(self, lease: str) -> bool:
@@ -216,84 +156,86 @@ class Decider:
         else:
             self._doubt = ""
         self._age = None if age is None else float(int(age))
-        self._pass = _passing(self._age)
-        if self._known[0] is not self.knowledge.table:
-            self._known = self.knowledge.table, _empty()  # let go of the old one
+        self._pass = passing(self._age)
+        self._reader.turn(self.knowledge.table)
         with self._lock:
+            self._hits.turn(self.knowledge.table)  # let go of the old one
             self.breaker.tick(steady)
 
     def _weighed(self, request: Request, table: Table, verdict: Verdict, now: float) -> Answer:
         """The answer where something stands or is unknown."""
         effect, row, _, said, unread = verdict
-        facts = self._facts(table, row) if row >= 0 else None
-        if facts is None:
-            answer = self._pass
-        elif effect is Effect.THROTTLE:
-            answer = self._throttled(verdict, table)
-        else:
-            answer = facts.answer
-        closed: Scope | None = None
+        found = None if row < 0 else self._found(verdict, table)
+        answer = found or passing(self._age)
         opened: tuple[Scope, ...] = ()
-        if (unread or self._doubt) and answer.allowed and not (facts and effect is Effect.ALLOW):
+        allow = found is not None and effect is Effect.ALLOW
+        closed: Scope | None = None
+        if (unread or self._doubt) and answer.allowed and not allow:
             closed, opened = self._unknown(request)
             if closed:
                 self._give_back(answer.lease)
-                answer = self._shut(closed)
-        shadow = [self._facts(table, one) for one in said] if said else ()
-        if shadow:
-            answer = answer._replace(shadow=tuple(one.id for one in shadow))
-        fresh = facts is not None and now < facts.fresh_until and not closed
+                found, answer = None, self._shut(closed)
+        if said:
+            answer.shadow = tuple(table.id(one) for one in said)
         slot = hash(request[0] or request[1] or request[6]) & MASK
         with self._lock:
             self._counts.decided += 1
             self.breaker.total += 1
             if answer.allowed:
                 self.breaker.passed[slot] += 1
-            elif fresh and self.breaker.refuse(slot, now - self._clock.base):
+            elif (
+                found
+                and now < table.made(row) + self.breaker.bounds.fresh_s
+                and self.breaker.refuse(slot, now - self._clock.base)
+            ):
                 self._counts.held_back += 1
-                answer = _held_back(answer)
-            if facts is not None and not closed:
-                self._hits.add(facts.id, row)
+                found.hold_back()
+            if found:
+                self._hits.add(table, row)
                 self._effects[answer.effect] += 1
-            if answer.status != 200 or shadow or opened:
-                self._aside(answer, list(zip(shadow, said, strict=True)), closed, opened)
+            if answer.status != 200 or said or opened:
+                self._aside(answer, table, said, closed, opened)
         return answer
 
     def _aside(
         self,
         answer: Answer,
-        shadow: Sequence[tuple[_Facts, int]],
+        table: Table,
+        shadow: Sequence[int],
         closed: Scope | None,
         opened: Sequence[Scope],
     ) -> None:
         """Count what is rarer; the lock is held."""
         counts = self._counts
         counts.throttled += answer.status == 429
-        for facts, row in shadow:
-            counts.shadow[facts.effect.value] += 1
-            self._hits.add(facts.id, row)
+        for row in shadow:
+            counts.shadow[table.effect(row).value] += 1
+            self._hits.add(table, row)
         for scope in opened:
             counts.failed_open[scope.value] += 1
         if closed:
             counts.failed_closed[closed.value] += 1
 
-    def _throttled(self, verdict: Verdict, table: Table) -> Answer:
-        """All throttles that stand bind; the tightest is asked first."""
-        rows = [verdict.row, *verdict.more]
-        rows.sort(key=lambda row: _tightness(self._facts(table, row)))
+    def _found(self, verdict: Verdict, table: Table) -> Found:
+        """What the decisions say that stand; all throttles bind, the tightest is asked first."""
+        effect, row, more, _, _ = verdict
+        if effect is not _THROTTLE:
+            return Found(effect, table, row, self._age, self._reader)
+        both = [(self._rate(table, one), one) for one in (row, *more)]
+        both.sort(key=lambda one: _tightness(one[0]))
         leases: list[str] = []
-        for row in rows:
-            facts = self._facts(table, row)
-            assert facts.rate is not None  # checked where it came in
-            taken = self.throttles.take(table.name(row), facts.rate)
+        for rate, one in both:
+            taken = self.throttles.take(table.name(one), rate)
             if not taken.ok:
                 self._give_back("+".join(leases))
-                wait = taken.retry_after_s
-                return facts.answer._replace(allowed=False, status=429, retry_after_s=wait)
+                refused = Found(effect, table, one, self._age, self._reader)
+                refused.wait(taken.retry_after_s)
+                return refused
             if taken.lease:
                 leases.append(taken.lease)
-        first = self._facts(table, rows[0]).answer
-        return first._replace(lease="+".join(leases) or None)
+        passed = Found(effect, table, both[0][1], self._age, self._reader)
+        passed.lease = "+".join(leases) or None
+        return passed
 
     def _unknown(self, request: Request) -> tuple[Scope | None, tuple[Scope, ...]]:
         """The first closed scope by which a request cannot be judged; else those it passes by."""
@@ -313,58 +255,11 @@ class Decider:
         if lease:
             self.release(lease)
 
-    def _facts(self, table: Table, row: int) -> _Facts:
-        """What is said of a decision; a row stands for the same one for ever."""
-        of, known = self._known
-        if of is not table:
-            known = _empty()
-            self._known = table, known
-        place = place_of(row)
-        found = known[place]
-        if found is not None and found[0] == row and found[1].answer[7] == self._age:
-            return found[1]
-        facts = self._read(table, row)
-        known[place] = row, facts
-        return facts
-
-    def _read(self, table: Table, row: int) -> _Facts:
-        id_, effect, rest = table.said(row)
-        refused = effect is Effect.BLOCK or effect is Effect.CHALLENGE
-        status, rate, cohort = (403 if refused else 200), None, None
-        if effect is Effect.THROTTLE:
-            rate = Rate(**rest["rate"])
-        elif effect is Effect.DEGRADE:
-            cohort = rest.get("cohort")
-        reason, age = rest["reason"], self._age
-        answer = _made(
-            Answer,
-            (
-                not refused, status, effect._value_, id_, reason, None, (), age, None, cohort,
-                False, table.scope(row)._value_,
-            ),
-        )  # fmt: skip
-        fresh = 0.0
-        if rest["origin"].startswith("policy:"):
-            fresh = rest["made"] + self.breaker.bounds.fresh_s
-        return _made(_Facts, (id_, effect, answer, rate, fresh))
+    def _rate(self, table: Table, row: int) -> Rate:
+        rate = self._reader.facts(table, row).rate
+        assert rate is not None  # checked where it came in
+        return rate
 
 
-def _empty() -> _Cache:
-    return [None] * PLACES
-
-
-def _passing(age: float | None) -> Answer:
-    return Answer(True, 200, Effect.ALLOW.value, None, "", None, (), age, None, None)
-
-
-def _held_back(answer: Answer) -> Answer:
-    """The same, said and not done."""
-    observe = Effect.OBSERVE.value
-    return answer._replace(
-        allowed=True, status=200, effect=observe, retry_after_s=None, held_back=True
-    )
-
-
-def _tightness(facts: _Facts) -> tuple[float, float]:
-    assert facts.rate is not None
-    return facts.rate.per_minute or _FAR, facts.rate.concurrency or _FAR
+def _tightness(rate: Rate) -> tuple[float, float]:
+    return rate.per_minute or _FAR, rate.concurrency or _FAR

@@ -40,6 +40,8 @@ class Reply(NamedTuple):
     media: bytes = JSON
     fields: Fields = ()
     """Further headers."""
+    lease: str | None = None
+    """Taken for who is answered; given back where the answer does not arrive."""
 
 
 def head(reply_status: int, media: bytes, fields: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
@@ -83,6 +85,8 @@ class Handler:
     answer: Callable[[Asked], Reply | Later]
     refused: Callable[[int], None]
     """Told of what was refused before it was a request: the status."""
+    undelivered: Callable[[str], None]
+    """Told of a lease in an answer that did not arrive."""
 
 
 def problem(status: int, said: str, fields: Fields = ()) -> Reply:

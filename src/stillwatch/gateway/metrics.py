@@ -56,6 +56,9 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "fail_closed_total": _of("counter", "Refused for want of knowledge.", scope=_SCOPES),
     "held_by_breaker_total": _of("counter", "Passed because too much would have been refused."),
     "throttled_total": _of("counter", "Refused beyond a rate."),
+    "undelivered_total": _of(
+        "counter", "Places given back at once: the answer did not reach who had asked."
+    ),
     "unusable_total": _of("counter", "Parts of requests that could not be used.", member=_CARRIED),
     "answer_seconds": _of("histogram", "From a request read to its answer.", endpoint=ENDPOINTS),
     "source_errors_total": _of("counter", "Times that the source could not be asked."),
@@ -70,6 +73,9 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "snapshot_failures_total": _of("counter", "Snapshots that could not be written."),
     "clock_jumps_total": _of("counter", "Jumps of this machine's clock."),
     "breaker_trips_total": _of("counter", "Times that fresh decisions refused too much."),
+    "throttles_replaced_total": _of(
+        "counter", "Times that the file of throttles could not be used or had gone, and was made anew."
+    ),
     "throttles_evicted_total": _of("counter", "Rates that made room though they were in use."),
     "throttles_untracked_total": _of("counter", "Requests passed for want of room for a lease."),
     "reloads_total": _of("counter", "Settings taken up.", result=("ok", "failed")),

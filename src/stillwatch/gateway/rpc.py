@@ -5,9 +5,14 @@ request (context extensions) stands above its headers, which a client may have s
 the connection stands below the address header. A refusal carries status, headers and body for the
 client; headers of ours that a client made up are taken away from what passes.
 
+A place under a bounded concurrency is given back when Envoy hangs up before it has the answer, and
+when Envoy's access log (``envoy.service.accesslog.v3``) says that the request is over, however it
+ended: the lease stands in the stream's dynamic metadata, where the answer has put it.
+
 The extra ``envoy`` brings grpcio and Envoy's messages; nothing here is imported without it.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -15,6 +20,8 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.service.accesslog.v3 import als_pb2 as logs
+from envoy.service.accesslog.v3 import als_pb2_grpc as als_stubs
 from envoy.service.auth.v3 import external_auth_pb2 as messages
 from envoy.service.auth.v3 import external_auth_pb2_grpc as stubs
 from envoy.type.v3.http_status_pb2 import HttpStatus
@@ -46,6 +53,12 @@ _CLIENT: Final = frozenset({EFFECT, DECISION, RETRY})
 _OVERWRITE: Final = HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _FIELDS: Final = frozenset(Request._fields)
 _GRACE_S: Final = 5.0
+_UNKNOWN: Final = "send the token as initial metadata authorization or x-stillwatch-token"
+_TURNS: Final = 4
+"""Of the event loop, after which what grpc has heard meanwhile has been told."""
+_LEASE_KEY: Final = "lease"
+_NAMESPACES: Final = ("envoy.filters.http.ext_authz", "stillwatch")
+"""Of dynamic metadata: where Envoy puts an answer's, and where the example's script does."""
 
 
 class Authorization(stubs.AuthorizationServicer):  # type: ignore[misc]  # without types
@@ -59,17 +72,26 @@ class Authorization(stubs.AuthorizationServicer):  # type: ignore[misc]  # witho
         began = time.perf_counter()
         if not self._live.tokens.opens(Door.DECIDE, _token(context.invocation_metadata())):
             self._figures.add("requests_total", "grpc", "401")
-            await context.abort(
-                grpc.StatusCode.UNAUTHENTICATED,
-                "send the token as initial metadata authorization or x-stillwatch-token",
-            )
-        said = self._checked(request.attributes)
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, _UNKNOWN)
+        said, lease = self._checked(request.attributes)
+        if lease:
+            await self._heard(lease)
         status = said.denied_response.status.code or 200
         self._figures.add("requests_total", "grpc", str(status))
         self._figures.observe(time.perf_counter() - began, "answer_seconds", "grpc")
         return said
 
-    def _checked(self, attributes: Any) -> Any:
+    async def _heard(self, lease: str) -> None:
+        """Hear of a hang-up that came while this worker was busy: a late answer reaches nobody."""
+        try:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self._service.undelivered(lease)
+            raise
+
+    def _checked(self, attributes: Any) -> tuple[Any, str | None]:
+        """The answer, and the lease in it."""
         http = attributes.request.http
         try:
             request = self._live.reader.request(
@@ -79,14 +101,33 @@ class Authorization(stubs.AuthorizationServicer):  # type: ignore[misc]  # witho
                 given=_given(attributes.context_extensions),
             )
         except InputError as error:
-            return _refused(403, (), str(error).encode())
+            return _refused(403, (), str(error).encode()), None
         answer = self._service.decided(request)
-        return _passed(answer) if answer.allowed else self._denied(answer)
+        return _passed(answer) if answer.allowed else self._denied(answer), answer.lease
 
     def _denied(self, answer: Answer) -> Any:
         shown = [pair for pair in answer_fields(answer) if pair[0] in _CLIENT]
         body = refusal(answer, self._live.settings.appeal)
         return _refused(answer.status, [*shown, (b"content-type", b"application/json")], body)
+
+
+class AccessLog(als_stubs.AccessLogServiceServicer):  # type: ignore[misc]  # without types
+    """Hears from Envoy which requests are over."""
+
+    def __init__(self, service: Service, live: Live, figures: Figures) -> None:
+        self._service, self._live, self._figures = service, live, figures
+
+    async def StreamAccessLogs(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Give back what requests held that are over; nothing else of the log is looked at."""
+        token = _token(context.invocation_metadata())
+        async for message in request_iterator:
+            if not self._live.tokens.opens(Door.DECIDE, token):
+                self._figures.add("requests_total", "grpc", "401")
+                await context.abort(grpc.StatusCode.UNAUTHENTICATED, _UNKNOWN)
+            for entry in message.http_logs.log_entry:
+                for lease in _leases(entry.common_properties.metadata.filter_metadata):
+                    self._service.over(lease)
+        return logs.StreamAccessLogsResponse()
 
 
 async def start(service: Service, live: Live, figures: Figures, address: str) -> grpc.aio.Server:
@@ -99,6 +140,7 @@ async def start(service: Service, live: Live, figures: Figures, address: str) ->
         ]
     )
     stubs.add_AuthorizationServicer_to_server(Authorization(service, live, figures), server)
+    als_stubs.add_AccessLogServiceServicer_to_server(AccessLog(service, live, figures), server)
     if not server.add_insecure_port(address):
         raise OSError(f"{address} cannot be listened on")
     await server.start()
@@ -128,16 +170,26 @@ def _given(extensions: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in extensions.items() if name in _FIELDS and value}
 
 
+def _leases(said: Mapping[str, Any]) -> set[str]:
+    """Leases in the metadata of a request, which its answer has put there."""
+    found = (said[name].fields.get(_LEASE_KEY) for name in _NAMESPACES if name in said)
+    most = Limits().lease_chars
+    return {one.string_value for one in found if one and 0 < len(one.string_value) <= most}
+
+
 def _passed(answer: Answer) -> Any:
     fields = [pair for pair in answer_fields(answer) if pair[0] != RETRY]
     named = {name for name, _ in fields}
-    return messages.CheckResponse(
+    said = messages.CheckResponse(
         status=Status(code=_OK),
         ok_response=messages.OkHttpResponse(
             headers=_options(fields),
             headers_to_remove=[name.decode() for name in _UPSTREAM if name not in named],
         ),
     )
+    if answer.lease:
+        said.dynamic_metadata.update({_LEASE_KEY: answer.lease})
+    return said
 
 
 def _refused(status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> Any:

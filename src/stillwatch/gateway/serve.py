@@ -54,7 +54,7 @@ def serve(settings: Settings, say: Say, screening: ScreeningMaker | None = None)
         say(f"a new token is in {made}")
     Live(settings, doors)
     followed(settings.source).close()
-    Throttles(settings.throttle).close()
+    Throttles(settings.throttle.file).close()
     with _listening(settings.listen) as (listener, grpc_address, places):
         setup = Setup(settings, doors, None, 0, grpc_address, screening)
         where = "; ".join(places)

@@ -141,6 +141,15 @@ class Service:
         """Count what was no request."""
         self._figures.add("refused_total", str(status))
 
+    def undelivered(self, lease: str) -> None:
+        """Give back what was taken for an answer that did not arrive."""
+        if self._decider.release(lease):
+            self._figures.add("undelivered_total")
+
+    def over(self, lease: str) -> bool:
+        """The request that a lease was given for is over; whether it still stood."""
+        return self._decider.release(lease)
+
     def decided(self, request: Request) -> Answer:
         """The decision on a request, counted."""
         answer = self._decider.decide(request)
@@ -174,7 +183,8 @@ class Service:
         except InputError as error:
             return problem(400, str(error))
         answer = self.decided(request)
-        return Reply(200, orjson.dumps(answer_record(answer)), JSON, answer_fields(answer))
+        body = orjson.dumps(answer_record(answer))
+        return Reply(200, body, JSON, answer_fields(answer), answer.lease)
 
     def _release(self, asked: Asked) -> Reply:
         try:
@@ -184,7 +194,7 @@ class Service:
         lease = said.get("lease") if isinstance(said, dict) else None
         if not isinstance(lease, str) or not 0 < len(lease) <= self._parts.limits.lease_chars:
             return problem(400, 'the body is {"lease": "…"}, as a decision gave it')
-        return told(200, {"released": self._decider.release(lease)})
+        return told(200, {"released": self.over(lease)})
 
     def _envoy(self, asked: Asked) -> Reply:
         return self._passed_on(asked, lambda answer: for_envoy(answer, self._live.settings.appeal))
@@ -197,7 +207,9 @@ class Service:
             request = self._live.reader.request(asked.headers, self.unusable)
         except InputError as error:
             return problem(403, str(error))
-        return spoken(self.decided(request))
+        answer = self.decided(request)
+        reply = spoken(answer)
+        return reply._replace(lease=answer.lease) if answer.lease else reply
 
     def _screen(self, asked: Asked) -> Reply | Later:
         if self._screening >= self._parts.limits.screening:
@@ -215,7 +227,8 @@ class Service:
         if found.status != 200:
             return told(found.status, found.body)
         answer = self.decided(found.subject)
-        return told(200, {**found.body, "standing": answer_record(answer)}, answer_fields(answer))
+        said = {**found.body, "standing": answer_record(answer)}
+        return told(200, said, answer_fields(answer))._replace(lease=answer.lease)
 
     def _ready(self, asked: Asked) -> Reply:
         given = given_token(asked.headers)

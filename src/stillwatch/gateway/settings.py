@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, get_args
 
 from stillwatch.domain.decision import Scope
 from stillwatch.errors import ConfigError
+from stillwatch.gateway.throttlefile import LEASE_S, MOST_LEASE_S
 
 KeyForm = Literal["plain", "sha256"]
 Network = IPv4Network | IPv6Network
@@ -94,6 +95,16 @@ class Second:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttle:
+    """What throttles are kept in, and for how long a place is held."""
+
+    file: Path | None = None
+    """Shared by all gateways of a machine that name it; None: in the process."""
+    lease_s: float = LEASE_S
+    """When a place under a bounded concurrency that nobody gives back ends by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Streaming:
     """How many gateways may follow this one."""
 
@@ -115,7 +126,7 @@ class Settings:
     request: Carriers = field(default_factory=Carriers)
     fail: Fail = field(default_factory=Fail)
     breaker: Second = field(default_factory=Second)
-    throttle: Path | None = None
+    throttle: Throttle = field(default_factory=Throttle)
     stream: Streaming = field(default_factory=Streaming)
     appeal: str = ""
     """Where to turn, told to who is refused."""
@@ -151,7 +162,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
     },
     "fail": {"closed": (list,), "stale_s": (float, int)},
     "breaker": {"share": (float, int), "accepted_until": (datetime,)},
-    "throttle": {"file": (str,)},
+    "throttle": {"file": (str,), "lease_s": (float, int)},
     "stream": {"readers": (int,), "wait_s": (float, int)},
     "refusal": {"appeal": (str,)},
 }  # fmt: skip
@@ -208,7 +219,7 @@ def _settings(data: Mapping[str, Any], folder: Path, path: Path | None) -> Setti
         request=_carriers(parts["request"], where),
         fail=_fail(parts["fail"], where),
         breaker=_second(parts["breaker"], where),
-        throttle=folder / parts["throttle"].get("file", "gateway.throttle"),
+        throttle=_throttle(parts["throttle"], folder, where),
         stream=Streaming(
             _within(stream.get("readers", 64), 0, 10_000, f"{where}stream.readers"),
             float(_within(stream.get("wait_s", 30), 0.1, 600, f"{where}stream.wait_s")),
@@ -300,6 +311,11 @@ def _second(said: Mapping[str, Any], where: str) -> Second:
         )
     share = float(_within(said.get("share", 0.05), 0.001, 1, f"{where}breaker.share"))
     return Second(share, until)
+
+
+def _throttle(said: Mapping[str, Any], folder: Path, where: str) -> Throttle:
+    lease = _within(said.get("lease_s", LEASE_S), 1, MOST_LEASE_S, f"{where}throttle.lease_s")
+    return Throttle(folder / said.get("file", "gateway.throttle"), float(lease))
 
 
 def _appeal(text: str, where: str) -> str:

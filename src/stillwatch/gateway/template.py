@@ -48,7 +48,8 @@ account = "x-account-id"
 # accepted_until = 2026-11-26T15:00:00Z   # you have looked: nothing is held back until then
 
 [throttle]
-# file = "gateway.throttle"        # shared by the workers of this machine
+# file = "gateway.throttle"        # shared by all gateways of this machine that name it
+# lease_s = 600                    # when a place nobody gives back ends; above your longest request
 
 [stream]
 # readers = 64                     # gateways that may wait for changes at a time, per worker

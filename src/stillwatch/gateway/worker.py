@@ -93,9 +93,10 @@ class Worker:
         self.figures = Figures(setup.figures, setup.row)
         source = settings.source
         self.follower = Follower(followed(source), source.snapshot, source.poll_s)
-        self.throttles = Throttles(settings.throttle)
+        self.throttles = Throttles(settings.throttle.file, lease_s=settings.throttle.lease_s)
         self.decider = Decider(self.follower.knowledge, self.throttles, self.live.rules)
         self._bound(self.live)
+        self._trips_told = 0
         self._stopping = asyncio.Event()
         self._shared: Shared | None = None
         self._streams: Streams | None = None
@@ -128,7 +129,9 @@ class Worker:
             self._setup.limits,
         )  # fmt: skip
         service = Service(parts)
-        shared = self._shared = Shared(Handler(service.answer, service.refused), self._setup.limits)
+        shared = self._shared = Shared(
+            Handler(service.answer, service.refused, service.undelivered), self._setup.limits
+        )
         server = await loop.create_server(lambda: Connection(shared), sock=self._listener)
         rpc = await self._start_rpc(service)
         ticking = loop.create_task(self._tick(shared))
@@ -211,8 +214,20 @@ class Worker:
             "settings_error": self.live.error or None,
             "restart_needed": list(self.live.restart),
             "breaker_open": self.decider.breaker.tripped,
+            "fresh_refused_share": round(self.decider.breaker.share(), 4),
             "worker": self._setup.row,
         }
+
+    def _told_of_breaker(self) -> None:
+        """One line in the log each time it trips, and what to do."""
+        breaker = self.decider.breaker
+        if breaker.trips > self._trips_told:
+            log.warning(
+                "fresh decisions would refuse %.1f %% of requests: they are said and not done. Look at "
+                "`stillwatch decisions list`; `stillwatch gateway status` says how to let them through",
+                100 * breaker.share(),
+            )
+            self._trips_told = breaker.trips
 
     def _followed(self) -> dict[str, int]:
         """What the follower, its clock and the throttles have counted."""
@@ -228,6 +243,7 @@ class Worker:
             "snapshot_failures_total": seen.snapshots_failed,
             "clock_jumps_total": self.follower.knowledge.clock.jumps,
             "breaker_trips_total": self.decider.breaker.trips,
+            "throttles_replaced_total": throttles.replaced,
             "throttles_evicted_total": throttles.evicted,
             "throttles_untracked_total": throttles.untracked,
         }
@@ -252,6 +268,7 @@ class Worker:
         figures.set(knowledge.seq, "knowledge_sequence")
         figures.set(len(knowledge.table), "table_decisions")
         figures.set(self.decider.breaker.tripped, "breaker_open")
+        self._told_of_breaker()
         figures.set(self.decider.breaker.share(), "fresh_refused_share")
         figures.set(self.follower.counts.connected, "source_connected")
         figures.set(time.time(), "heartbeat_seconds")

@@ -30,8 +30,8 @@ def read_accounts(path: Path | str, tally: Tally | None = None) -> pa.Table:
     """Read the accounts table (``ACCOUNTS_SCHEMA``) of a Parquet, CSV or JSON file.
 
     Columns that the file lacks are null; ``tally`` counts cells of the wrong type. Raises
-    ``InputError`` for a row without an ``account_id``, an unreadable row or an account listed
-    twice, ``EmptyInput`` for no account.
+    ``InputError`` for a row without an ``account_id``, an unreadable row, an account listed twice
+    or a table that holds nothing but ids, ``EmptyInput`` for no account.
     """
     found, *others = find_inputs([path]).files
     if found.searched or others:
@@ -105,6 +105,11 @@ def _table(columns: dict[str, Any], rows: int, path: str, tally: Tally) -> pa.Ta
         array, bad = canonical(given, column)
         tally.cells[column.name] += bad
         arrays.append(array)
+    if rows and set(columns) <= {"account_id"}:
+        raise InputError(
+            f"{path} tells nothing but ids: no other column of it is known",
+            hint=f"known are {', '.join(ACCOUNTS_SCHEMA.names[1:])}; rename the columns that hold them",
+        )
     return pa.Table.from_arrays(arrays, schema=ACCOUNTS_SCHEMA)
 
 

@@ -20,6 +20,7 @@ from stillwatch.simulation.columns import World, account_ids, events_of_day
 from stillwatch.simulation.corpus import load_corpus
 from stillwatch.simulation.identity import signup_columns
 from stillwatch.simulation.interface import (
+    Bools,
     CampaignPlan,
     Ints,
     Rows,
@@ -68,10 +69,10 @@ def simulate(
     attacks = []
     with writer:
         for day in range(options.days):
-            today, before = options.start + timedelta(days=day), totals[1].copy()
-            table = _day(world, options, day, totals, done)
+            today = options.start + timedelta(days=day)
+            table, job = _day(world, options, day, totals, done)
             writer.day(today.isoformat(), table)
-            attacks.append(_attacks(world, totals[1] - before, today))
+            attacks.append(_attacks(table, job, today))
             if progress is not None:
                 progress(day + 1, int(totals[0].sum()))
         writer.table("accounts", accounts_table(world, options))
@@ -169,15 +170,17 @@ def _innocent(rng: np.random.Generator, options: SimulationOptions, n: int, rele
     return rows
 
 
-def _day(world: World, options: SimulationOptions, day: int, totals: Ints, done: Ints) -> pa.Table:
-    """Draw and fill in one day; adds to the totals and to the items done per campaign."""
+def _day(
+    world: World, options: SimulationOptions, day: int, totals: Ints, done: Ints
+) -> tuple[pa.Table, Bools]:
+    """One day and which of its requests serve a campaign; adds to totals and items done."""
     rng = np.random.default_rng([options.seed, 0xDA, day])
     weekday = (options.start + timedelta(days=day)).weekday()
     gaps = world.library.corpus.gaps if world.library.corpus else None
     parts = [ordinary(rng, world.accounts, day, weekday, gaps)]
     for number, drawn in enumerate(world.plans):
         troop = np.flatnonzero(world.accounts["campaign"] == number)
-        job = scheduled(
+        work = scheduled(
             rng,
             world.accounts,
             troop,
@@ -187,12 +190,13 @@ def _day(world: World, options: SimulationOptions, day: int, totals: Ints, done:
             int(done[number]),
             options.volume,
         )
-        done[number] = max(int(done[number]), int(job.item.max(initial=-1)) + 1)
-        parts.append(job)
+        done[number] = max(int(done[number]), int(work.item.max(initial=-1)) + 1)
+        parts.append(work)
     asked = join(parts)
     totals[0] += np.bincount(asked.account, minlength=options.accounts)
-    totals[1] += np.bincount(asked.account[asked.item >= 0], minlength=options.accounts)
-    return events_of_day(world, rng, asked, day, _midnight(options) + day * _US_PER_DAY)
+    job = asked.item >= 0
+    totals[1] += np.bincount(asked.account[job], minlength=options.accounts)
+    return events_of_day(world, rng, asked, day, _midnight(options) + day * _US_PER_DAY), job
 
 
 def _midnight(options: SimulationOptions) -> int:
@@ -250,15 +254,10 @@ def labels_table(world: World, totals: Ints) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=LABELS_SCHEMA).sort_by("account_id")
 
 
-def _attacks(world: World, requests: Ints, day: date) -> pa.Table:
-    """How many requests of each account served its campaign on one day; rows with none left out."""
-    rows = np.flatnonzero(requests)
-    columns = {
-        "account_id": world.ids.take(pa.array(rows)),
-        "day": pa.repeat(pa.scalar(day, pa.date32()), rows.size),
-        "attack_requests": pa.array(requests[rows].astype(np.int32)),
-    }
-    return pa.table(columns).sort_by("account_id")
+def _attacks(events: pa.Table, job: Bools, day: date) -> pa.Table:
+    """The requests of one day that served their account's campaign; what covers them is left out."""
+    found = events.select(["event_id", "account_id"]).filter(pa.array(job))
+    return found.append_column("day", pa.repeat(pa.scalar(day, pa.date32()), found.num_rows))
 
 
 def describe(world: World, options: SimulationOptions, totals: Ints) -> dict[str, object]:

@@ -9,10 +9,12 @@ Glossary
     window      the days that are kept, merged: what is judged
     generation  one state on the disk: profiles, positions and counts that belong together
     late        an event of a day that has left the window: counted, not kept
-    judgement   the whole window, judged as ``detect`` would
+    judgement   full: the whole window, judged as ``detect`` would;
+                quick: what changed since, by the statistics of the last full one
 
 Rules
     * A position moves with the events before it: both are in the same generation, or neither is.
     * Memory depends on the accounts of the window, never on how fast or how much is written.
-    * Nobody is decided against but by a judgement of the whole window.
+    * Nobody is decided against by a reference of a part: a quick judgement takes that of the whole window,
+      or waits.
 """

@@ -4,26 +4,32 @@ Rules
     * Every judgement decides about everything that stands in it: what is decided already stays as it
       is, so nothing is lost by a restart or by a database that was down.
     * A policy file that changes is read again. A broken one is told, and the one before stays in use.
-    * Only judgements of the whole window come here.
+    * A decision says whether a quick judgement made it. What a quick one found and the next full one
+      does not find again is counted as unconfirmed.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.errors import ConfigError
+from stillwatch.gateway.policy.case import Case
 from stillwatch.gateway.policy.cases import Run, cases_of_findings
-from stillwatch.gateway.policy.enact import enact
+from stillwatch.gateway.policy.enact import Enacted, enact
 from stillwatch.gateway.policy.load import Policy, load_policy
-from stillwatch.pipeline import Assessed, Grounds
+from stillwatch.pipeline import Grounds
 from stillwatch.store.database import Store
 from stillwatch.watch.judging import Acted
+from stillwatch.watch.quick import Found
+
+_NEW: Final = ("made", "held", "grown")
 
 
 class Acting:
@@ -42,29 +48,15 @@ class Acting:
         """``run`` names the findings of this watcher. Raises ``ConfigError`` for a broken policy."""
         self._store, self._path, self._run = store, policy, run
         self._shadow, self._dry_run, self._clock = shadow, dry_run, clock
+        self._provisional = dict[str, float]()
+        """Accounts that quick judgements decided on since the last full one, and when."""
         self._policy: Policy = load_policy(policy)
         self._stamp = self._changed()
 
-    def __call__(self, assessed: Assessed, grounds: Grounds) -> Acted:
+    def __call__(self, found: Found, grounds: Grounds) -> Acted:
         """Decide about what was found. Raises ``StoredDataError`` where the store is down."""
-        told = self._reloaded()
-        judgement, unusable = assessed.judgement, list[str]()
-        names = {str(one.account_id) for one in assessed.flagged}
-        names.update(str(a) for one in assessed.campaigns for a in one.accounts)
-        cases = cases_of_findings(
-            assessed.flagged,
-            assessed.campaigns,
-            _records(grounds.records, names),
-            self._run,
-            int(pc.sum(assessed.accounts.column("events")).as_py() or 0),
-            of=Run(
-                grounds.config.detection.fdr,
-                assessed.accounts.num_rows,
-                "self" if judgement.self_calibrated else "baseline",
-                judgement.reference_accounts,
-            ),
-            unusable=unusable,
-        )
+        told, unusable = self._reloaded(), list[str]()
+        cases = self._cases(found, grounds, unusable)
         now = datetime.fromtimestamp(self._clock(), UTC)
         done = enact(
             self._store, self._policy, cases, now=now, shadow=self._shadow, dry_run=self._dry_run
@@ -72,7 +64,43 @@ class Acting:
         decided = Counter({str(what): count for what, count in done.decisions.items()})
         if unusable:
             decided["unusable"] = len(unusable)
+        if lost := self._unconfirmed(found, cases, done):
+            decided["unconfirmed"] = lost
         return Acted(decided, told)
+
+    def _unconfirmed(self, found: Found, cases: Sequence[Case], done: Enacted) -> int:
+        """How many accounts quick judgements decided on, that this full one looked at and spares."""
+        if found.quick is not None:
+            for one in done.outcomes:
+                if one.what in _NEW:
+                    self._provisional |= dict.fromkeys(one.accounts, found.began)
+            return 0
+        seen = {account for account, at in self._provisional.items() if at < found.began}
+        for account in seen:
+            del self._provisional[account]
+        return len(seen - {account for case in cases for account in case.touched})
+
+    def _cases(self, found: Found, grounds: Grounds, unusable: list[str]) -> list[Case]:
+        names = {str(one.account_id) for one in found.flagged}
+        names.update(str(a) for one in found.campaigns for a in one.accounts)
+        cases = cases_of_findings(
+            found.flagged,
+            found.campaigns,
+            _records(grounds.records, names),
+            self._run,
+            found.events,
+            of=Run(
+                grounds.config.detection.fdr,
+                found.accounts,
+                "self" if found.self_calibrated else "baseline",
+                found.reference_accounts,
+            ),
+            unusable=unusable,
+        )
+        if found.quick is None:
+            return list(cases)
+        said = f"Quick judgement by the statistics of {found.quick:%Y-%m-%d %H:%M:%S} UTC: "
+        return [replace(case, sentence=said + case.sentence) for case in cases]
 
     def _reloaded(self) -> str:
         """Read a policy file that changed; what is wrong with it, or nothing."""

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from stillwatch.errors import ConfigError
-from stillwatch.watch.judging import Judged
+from stillwatch.watch.judging import Judged, Looked
 
 _COUNTED: Final = {
     "read": ("events", "Events read and kept, over all runs with this state."),
@@ -45,6 +45,9 @@ class Figures(Collector):
     judgements: int = 0
     failures: int = 0
     judged_at: float | None = None
+    last_look: Looked | None = None
+    looks: int = 0
+    looked_at: float | None = None
     decided: dict[str, int] = field(default_factory=dict)
     """Decisions in this run, by what became of them."""
     _written: float = 0.0
@@ -79,7 +82,17 @@ class Figures(Collector):
         self.last, self.judged_at = judged, time.time()
         self.judgements += 1
         self.failures += bool(judged.failed)
-        for name, count in judged.decided.items():
+        self._decided(judged.decided)
+
+    def looked(self, looked: Looked) -> None:
+        """Take a quick judgement."""
+        self.last_look, self.looked_at = looked, time.time()
+        self.looks += 1
+        self.failures += bool(looked.failed)
+        self._decided(looked.decided)
+
+    def _decided(self, decided: Mapping[str, int]) -> None:
+        for name, count in decided.items():
             self.decided[name] = self.decided.get(name, 0) + count
 
     @property
@@ -115,6 +128,23 @@ class Figures(Collector):
         }
         return {**said, "failed": judged.failed} if judged.failed else said
 
+    def look(self) -> dict[str, Any]:
+        """The figures of the last quick judgement."""
+        looked = self.last_look
+        if looked is None:
+            return {}
+        said: dict[str, Any] = {
+            "accounts": looked.accounts,
+            "looked_at": looked.looked_at,
+            "groups": looked.groups,
+            "flagged": looked.flagged,
+            "campaigns": looked.campaigns,
+            "seconds": round(looked.seconds, 3),
+            "decided": dict(looked.decided),
+            "waits": list(looked.waits),
+        }
+        return {**said, "failed": looked.failed} if looked.failed else said
+
     def collect(self) -> Iterator[Metric]:
         """For Prometheus."""
         for name, (title, about) in _COUNTED.items():
@@ -125,8 +155,10 @@ class Figures(Collector):
             yield _gauge("lag_seconds", "Seconds from the newest event to now.", lag)
         yield _gauge("checkpoint_seconds", "Time the last checkpoint took.", self.checkpoint_s)
         yield _gauge("stalled", "1 while reading waits because nothing can be kept.", self.stalled)
-        yield _counter("judgements", "Judgements of the window.", self.judgements)
-        yield _counter("judgement_failures", "Judgements with a step that failed.", self.failures)
+        yield _counter("judgements", "Full judgements, of the whole window.", self.judgements)
+        yield _counter(
+            "judgement_failures", "Judgements of both kinds with a step that failed.", self.failures
+        )
         if self.last is not None and self.judged_at is not None:
             yield _gauge(
                 "last_judgement_timestamp_seconds", "When the last one ended.", self.judged_at
@@ -134,6 +166,10 @@ class Figures(Collector):
             yield _gauge("judgement_seconds", "Time the last one took.", self.last.seconds)
             yield _gauge("flagged_accounts", "Accounts flagged by the last one.", self.last.flagged)
             yield _gauge("campaigns", "Campaigns found by the last one.", self.last.campaigns)
+        yield _counter("looks", "Quick judgements.", self.looks)
+        if self.last_look is not None and self.looked_at is not None:
+            yield _gauge("last_look_timestamp_seconds", "When the last one ended.", self.looked_at)
+            yield _gauge("look_seconds", "Time the last one took.", self.last_look.seconds)
         decided = CounterMetricFamily(
             "stillwatch_watch_decisions", "Decisions by what became of them.", labels=["outcome"]
         )

@@ -2,6 +2,7 @@
 
 Rules
     * One thread reads, measures, folds and keeps; judging goes on beside it.
+    * What changed is judged quickly at each checkpoint, the whole window now and then.
     * Nothing is taken while it cannot be kept: with a full disk reading stops and nothing is lost.
     * A stop, asked for or forced, loses nothing of a source that can be read again.
 """
@@ -11,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from stillwatch.errors import InputError, StillwatchError
@@ -19,7 +21,8 @@ from stillwatch.watch.days import Days
 from stillwatch.watch.disk import NotWritten
 from stillwatch.watch.figures import Figures
 from stillwatch.watch.interface import Bad, Bounds, Position, Source, Taken
-from stillwatch.watch.judging import Judged, Judging, Read
+from stillwatch.watch.judging import Judged, Judging, Looked, Read
+from stillwatch.watch.quick import MOST
 from stillwatch.watch.state import State
 from stillwatch.watch.window import Window
 
@@ -110,7 +113,13 @@ class _Round:
         """Positions on the disk: a source that is new is noted even while it is empty."""
         self._began = time.monotonic()
         self._changed = bool(len(watcher.window))
-        """Whether there is something that no judgement has seen."""
+        """Whether there is something that no full judgement has seen."""
+        self._todo = dict[str, None]()
+        """Accounts that changed and were not judged since, the first changed first."""
+        self._looking = list[str]()
+        """Those that the last quick judgement took."""
+        self._since = dict[str, None]()
+        """Accounts that changed since the full judgement that goes on began."""
         self.stalled = False
         self._figures()
 
@@ -142,13 +151,18 @@ class _Round:
         self._began = time.monotonic()
         self._keep()
         self._judged(self._w.judging.finished())
-        if self._changed and not self._w.pace.once and self._w.judging.due(time.monotonic()):
+        self._looked(self._w.judging.looked())
+        now = time.monotonic()
+        if self._changed and not self._w.pace.once and self._w.judging.due(now):
             self._judge()
+        if self._todo and not self._w.pace.once and self._w.judging.may_look(now):
+            self._look()
         self._figures()
 
     def end(self, *, judge: bool) -> None:
         """Bring the rest to the disk, and judge once more if asked to."""
         self._keep()
+        self._looked(self._w.judging.looked(wait=True))
         self._judged(self._w.judging.finished(wait=True))
         if self.stalled:
             raise InputError(
@@ -158,7 +172,7 @@ class _Round:
         if judge:
             self._w.share.settle()
         if judge and self._changed and len(self._w.window):
-            self._judge()
+            self._judge(last=True)
             self._judged(self._w.judging.finished(wait=True))
         self._figures()
         self._w.tell("ended", self._w.figures.record())
@@ -208,6 +222,11 @@ class _Round:
         self._kept, self._bad = dict(positions), []
         fresh = days.taken()
         watcher.window.add(fresh.values(), dropped=bool(dropped))
+        names = dict.fromkeys(name for table in fresh.values() for name in table.account_ids)
+        self._todo |= names
+        self._since |= names
+        if dropped:
+            watcher.judging.forget()
         self._changed = self._changed or bool(fresh) or bool(dropped)
         for source in watcher.sources:
             source.durable()
@@ -215,18 +234,36 @@ class _Round:
         self._figures()
         watcher.tell("checkpoint", watcher.figures.record())
 
-    def _judge(self) -> None:
+    def _judge(self, *, last: bool = False) -> None:
         watcher = self._w
         watcher.window.prepare()
         if not len(watcher.window):
             return
         table = watcher.window.sort()
         watcher.window.still, self._changed = True, False
+        self._since = {}
         remarks = tuple(remark for source in watcher.sources for remark in source.remarks())
         names = tuple(source.name for source in watcher.sources)
         watcher.judging.start(
-            table, Read(names, ("watched",), self._counts["bad"], (*remarks, *self._told()))
+            table,
+            Read(names, ("watched",), self._counts["bad"], (*remarks, *self._told())),
+            None if last else watcher.window,
         )
+
+    def _look(self) -> None:
+        """Judge quickly what changed, as much as one quick judgement takes."""
+        self._looking = list(islice(self._todo, MOST // 2))
+        for name in self._looking:
+            del self._todo[name]
+        self._w.judging.look(self._looking)
+
+    def _looked(self, looked: Looked | None) -> None:
+        if looked is None:
+            return
+        if looked.failed:
+            self._todo = dict.fromkeys((*self._looking, *self._todo))
+        self._w.figures.looked(looked)
+        self._w.tell("looked", self._w.figures.look())
 
     def _judged(self, judged: Judged | None) -> None:
         if judged is None:
@@ -234,6 +271,8 @@ class _Round:
         self._w.window.still = False
         self._w.window.prepare()
         self._changed = self._changed or bool(judged.failed)
+        if judged.learned:
+            self._todo = dict(self._since)
         self._w.figures.judged(judged)
         self._w.tell("judged", self._w.figures.judgement())
 

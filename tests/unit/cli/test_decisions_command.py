@@ -345,6 +345,26 @@ def test_a_record_of_the_list_is_a_decision(run: Run) -> None:
     }  # fmt: skip
 
 
+def test_a_machine_far_ahead_ends_nothing_of_a_store_without_a_clock(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = moment()
+    store = Store(f"sqlite:///{tmp_path / 'share.db'}")
+    with store.begin() as connection:
+        made = decided("a", made=now.timestamp(), until=now.timestamp() + 3600)
+        decisions.add(connection, [made], by="ann", now=now)
+        sweep(connection, now + timedelta(days=365))
+        assert "365 days after the newest act" in capsys.readouterr().err
+        assert set(in_force(connection)) == {made.id}
+        sweep(connection, now + timedelta(hours=2))
+        assert capsys.readouterr().err == ""
+        assert decisions.find(connection, made.id).state == "ended"
+        sweep(connection, now)
+        assert "has not come yet" in capsys.readouterr().err
+        assert set(in_force(connection)) == {made.id}
+    store.close()
+
+
 @pytest.mark.parametrize(("hours", "way"), [(720, "ahead of"), (-1, "behind")])
 def test_a_machine_whose_clock_is_wrong_ends_nothing_of_a_shared_store(
     hours: int, way: str

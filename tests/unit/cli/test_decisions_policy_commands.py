@@ -90,6 +90,15 @@ def test_shadow_then_arm(result: Path) -> None:
 
 
 @pytest.mark.usefixtures("result")
+@pytest.mark.usefixtures("result")
+def test_where_screening_found_nobody_there_is_nothing_to_decide(tmp_path: Path) -> None:
+    leads = tmp_path / "leads.jsonl"
+    leads.write_text("", encoding="utf-8")
+    did = told("apply", "--leads", leads)
+    assert (did["cases"], did["decisions"]) == (0, {})
+    assert listed() == []
+
+
 def test_leads_alone_challenge_at_most(tmp_path: Path) -> None:
     lead = {
         "subject": "new-1", "screened": True, "step": "restrict", "weight": 0.9,

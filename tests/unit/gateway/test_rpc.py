@@ -6,12 +6,15 @@ from contextlib import contextmanager
 
 import grpc
 import pytest
+from envoy.service.accesslog.v3 import als_pb2 as logs
+from envoy.service.accesslog.v3 import als_pb2_grpc as als_stubs
 from envoy.service.auth.v3 import external_auth_pb2 as messages
 from envoy.service.auth.v3 import external_auth_pb2_grpc as stubs
 
 from stillwatch.gateway import rpc
 from stillwatch.gateway.service import Parts, Service
 from tests.gateways import gateway
+from tests.servers import eventually
 from tests.unit.gateway.made import id_of, knowing, record
 
 RECORDS = (
@@ -133,3 +136,96 @@ def test_a_wrong_token_is_not_answered(check):
     with pytest.raises(grpc.RpcError) as found:
         check(token="w" * 32)
     assert found.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def entry(lease, namespace="envoy.filters.http.ext_authz"):
+    """What Envoy's access log says of a request that is over."""
+    message = logs.StreamAccessLogsMessage()
+    message.identifier.log_name = "stillwatch"
+    one = message.http_logs.log_entry.add()
+    one.common_properties.metadata.filter_metadata[namespace].update({"lease": lease})
+    one.common_properties.metadata.filter_metadata["other"].update({"lease": "not ours"})
+    return message
+
+
+@pytest.fixture(params=["envoy.filters.http.ext_authz", "stillwatch"])
+def namespace(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory):
+    """A gateway with one account under a bounded concurrency; asks and tells over gRPC."""
+    bound = record(8, effect="throttle", rate={"concurrency": 2})
+    with (
+        gateway(tmp_path_factory.mktemp("gw"), knowing(bound)) as up,
+        served_rpc(up) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        yield up, channel
+
+
+def identified(up, token=""):
+    return [("authorization", f"Bearer {token or up.token()}")]
+
+
+def of_account_8():
+    request = messages.CheckRequest()
+    request.attributes.request.http.headers["x-account-id"] = "account-8"
+    return request
+
+
+def test_a_request_that_is_over_gives_its_place_back_however_it_ended(bounded, namespace):
+    up, channel = bounded
+    answer = stubs.AuthorizationStub(channel).Check(
+        of_account_8(), timeout=10, metadata=identified(up)
+    )
+    lease = answer.dynamic_metadata["lease"]
+    assert lease == said(answer.ok_response.headers)["x-stillwatch-lease"]
+    before = len(up.throttles.released)
+    told = als_stubs.AccessLogServiceStub(channel).StreamAccessLogs(
+        iter([entry(lease, namespace), logs.StreamAccessLogsMessage(), entry(7), entry(None)]),
+        timeout=10, metadata=identified(up),
+    )  # fmt: skip
+    assert told == logs.StreamAccessLogsResponse()
+    assert up.throttles.released[before:] == [lease]
+
+
+def test_the_access_log_of_a_stranger_frees_nothing(bounded):
+    up, channel = bounded
+    before = len(up.throttles.released)
+    with pytest.raises(grpc.RpcError) as found:
+        als_stubs.AccessLogServiceStub(channel).StreamAccessLogs(
+            iter([entry("a")]), timeout=10, metadata=identified(up, "w" * 32)
+        )
+    assert found.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert len(up.throttles.released) == before
+
+
+def test_who_hangs_up_before_the_answer_keeps_no_place(bounded):
+    up, channel = bounded
+    begun, go_on, take = threading.Event(), threading.Event(), up.throttles.take
+
+    def slowly(*said):
+        begun.set()
+        assert go_on.wait(10)
+        return take(*said)
+
+    up.throttles.take, before = slowly, len(up.throttles.released)
+    try:
+        call = stubs.AuthorizationStub(channel).Check.future(
+            of_account_8(), metadata=identified(up)
+        )
+        assert begun.wait(10)
+        call.cancel()
+        assert call.cancelled()
+        # the cancellation is on its way: a later call on the same connection comes behind it
+        later = als_stubs.AccessLogServiceStub(channel).StreamAccessLogs.future(
+            iter([]), timeout=10, metadata=identified(up)
+        )
+        go_on.set()
+        later.result()
+        eventually(lambda: len(up.throttles.released) == before + 1)
+    finally:
+        up.throttles.take = take
+    assert up.figures.total("undelivered_total") == 1

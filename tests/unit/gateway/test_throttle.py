@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stillwatch.domain.decision import Rate
 from stillwatch.errors import ConfigError
 from stillwatch.gateway.clock import STEADY
-from stillwatch.gateway.throttle import Size, Throttles, burst
+from stillwatch.gateway.throttle import Throttles, burst
+from stillwatch.gateway.throttlefile import Size
 
 SMALL = Size(rates=64, leases=512)
 SPAWN = multiprocessing.get_context("spawn")

@@ -55,6 +55,9 @@ def test_an_account_listed_twice_names_both_lines(tmp_path):
         ("account_id,email\na\n", "line 2: wrong number of fields"),
         ("account_id,email\n,x\n", "line 2: no account_id"),
         ("account_id,email,email\na,x,y\n", "the column 'email' twice"),
+        ("account_id\na\n", "nothing but ids"),
+        ("account_id,colour\na,red\n", "nothing but ids"),
+        ('{"account_id": "a"}\n{"account_id": "b", "colour": "red"}\n', "nothing but ids"),
     ],
 )
 def test_faults_are_named(tmp_path, text, message):

@@ -84,17 +84,21 @@ def test_truth_counts_the_requests_that_were_written(world: tuple[Path, WorldSum
     assert set(innocent["kind"]) <= {population.name for population in POPULATIONS}
 
 
-def test_attacks_by_day_add_up_to_the_labels(world: tuple[Path, WorldSummary]) -> None:
+def test_attacks_are_events_and_add_up_to_the_labels(world: tuple[Path, WorldSummary]) -> None:
     out, summary = world
     attacks = pl.read_parquet(out / "attacks.parquet")
-    assert attacks["attack_requests"].sum() == summary.attack_events
-    assert attacks["attack_requests"].min() > 0
-    assert not attacks.select("account_id", "day").is_duplicated().any()
+    assert attacks.height == summary.attack_events
+    assert not attacks["event_id"].is_duplicated().any()
     events = pl.read_parquet(out / "events" / "*.parquet", hive_partitioning=False)
-    asked = events.group_by("account_id", day=pl.col("timestamp").dt.date()).len()
-    both = attacks.join(asked, ["account_id", "day"])
-    assert both.height == attacks.height
-    assert (both["attack_requests"] <= both["len"]).all()
+    day = events.select("event_id", "account_id", day=pl.col("timestamp").dt.date())
+    assert day.join(attacks, ["event_id", "account_id", "day"]).height == attacks.height
+    labels = pl.read_parquet(out / "labels.parquet")
+    share = (
+        events.join(attacks.select("event_id", hit=pl.lit(1)), "event_id", how="left")
+        .group_by("account_id").agg(share=pl.col("hit").fill_null(0).mean())
+        .join(labels, "account_id")
+    )  # fmt: skip
+    assert (share["share"] - share["attack_share"]).abs().max() < 1e-6
 
 
 def test_the_number_of_campaigns_can_be_asked_for(tmp_path: Path) -> None:

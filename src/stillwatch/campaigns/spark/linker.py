@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from stillwatch.campaigns.carriers import Carried, Scaffolds, streams_from, together
 from stillwatch.campaigns.cohesion import FACETS, MEMBERS
+from stillwatch.campaigns.linking import Linked
 from stillwatch.campaigns.plan import scaffolds_of
 from stillwatch.campaigns.spark.tasks import carrying, measuring, members, skeletons, streams_in
 from stillwatch.campaigns.spark.views import Views
@@ -52,17 +53,18 @@ class SparkLinker:
         self,
         profiles: Profiles,  # noqa: ARG002 - executors have them
         usable: npt.NDArray[np.bool_],
-    ) -> tuple[Streams, Ints]:
+    ) -> Linked:
         """The streams of ``usable`` accounts that carry scaffolds, and the scaffold of each."""
         exempt = frozenset(self._ids.filter(pa.array(~usable)).to_pylist())
         session = self._blocks.sparkSession
-        looked = Scaffolds.of(*self._scaffolds(exempt))
+        keys, labels = self._scaffolds(exempt)
+        looked = Scaffolds.of(keys, labels)
         sent = session.sparkContext.broadcast((looked.keys, looked.labels))
         try:
             found = self._found(looked, lambda: Scaffolds.of(*sent.value), exempt)
         finally:
             sent.destroy()
-        return streams_from(found, looked.keys), found.scaffold
+        return Linked(streams_from(found, looked.keys), found.scaffold, keys, labels)
 
     def figures(
         self,

@@ -9,7 +9,7 @@ import typer
 from sqlalchemy import Connection
 from sqlalchemy import text as sql
 
-from stillwatch.cli.spoken import say
+from stillwatch.cli.spoken import say, warn
 from stillwatch.domain.decision import DecisionId, Effect, Subject
 from stillwatch.errors import InputError
 from stillwatch.report import text
@@ -32,6 +32,7 @@ _DURATION: Final = re.compile(r"([1-9][0-9]{0,6})([mhdw])")
 _WIDTH: Final = 48
 _PREFIX: Final = "decision--"
 _SKEW_S: Final = 300.0
+_IDLE: Final = timedelta(days=1)
 
 
 def moment() -> datetime:
@@ -73,7 +74,8 @@ def sweep(connection: Connection, now: datetime) -> None:
     """Take out what is over, if this machine's clock agrees with the store's.
 
     Raises ``InputError``: one laptop that is a month ahead would end everybody's decisions. A
-    file has no clock of its own.
+    file has no clock of its own: where the newest act in it is more than a day old, or has not come
+    yet, that is said, and after a day without an act nothing is ended until the next command.
     """
     if connection.dialect.name == "postgresql":
         there = float(connection.scalar(sql("select extract(epoch from clock_timestamp())")) or 0)
@@ -84,7 +86,25 @@ def sweep(connection: Connection, now: datetime) -> None:
                 f"this machine's clock is {abs(ahead):,.0f} s {way} the store's, nothing was kept",
                 hint="set it right: decisions would end at the wrong time",
             )
+    elif not _borne_out(connection, now):
+        return
     decisions.sweep(connection, now)
+
+
+def _borne_out(connection: Connection, now: datetime) -> bool:
+    """Whether the newest act of the store lets this machine's clock end decisions."""
+    newest = decisions.acts(connection, limit=1)
+    if not newest:
+        return True
+    gap = now - datetime.fromisoformat(newest[0].at)
+    if gap.total_seconds() < -_SKEW_S:
+        warn(f"the newest act in this store is of {newest[0].at}, which has not come yet: a clock "
+             "was ahead, or this machine's is behind; `date -u` tells, `decisions show` what was done then")  # fmt: skip
+    if gap <= _IDLE:
+        return True
+    warn(f"nothing is ended now: this machine's clock says {now:%Y-%m-%d %H:%M} UTC, {gap.days:,} days after "
+         "the newest act in this store; if that is right, the next command ends what is over")  # fmt: skip
+    return False
 
 
 def named(connection: Connection, said: str) -> DecisionId:

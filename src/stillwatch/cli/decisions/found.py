@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from stillwatch.domain.lead import Evidence, Lead, Step
-from stillwatch.errors import EmptyInput, InputError
+from stillwatch.errors import InputError
 
 if TYPE_CHECKING:
     from stillwatch.gateway.policy.case import Case
@@ -112,7 +112,7 @@ def records(path: Path, wanted: list[str]) -> Mapping[str, Mapping[str, Any]]:
 
 
 def read_leads(path: Path) -> dict[str, Lead]:
-    """Leads by subject. Raises ``InputError`` naming the line."""
+    """Leads by subject; none where screening found nobody. Raises ``InputError`` naming the line."""
     found = dict[str, Lead]()
     try:
         with path.open("rb") as lines:
@@ -129,8 +129,6 @@ def read_leads(path: Path) -> dict[str, Lead]:
                 found[lead.subject] = lead
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    if not found:
-        raise EmptyInput(f"{path} holds no lead", hint="nobody was found: there is nothing to do")
     return found
 
 

@@ -1,5 +1,6 @@
 """``stillwatch gateway status``: what a running gateway knows, and how old it is."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,10 @@ def status(
         raise typer.Exit(_NOT_READY)
 
 
+def _in_an_hour() -> str:
+    return (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _lines(said: dict[str, Any]) -> list[str]:
     age = said.get("knowledge_age_s")
     known = "nothing is known" if age is None else f"knowledge is {age:.1f} s old"
@@ -44,7 +49,11 @@ def _lines(said: dict[str, Any]) -> list[str]:
     if said.get("restart_needed"):
         lines.append(f"restart for [{'], ['.join(said['restart_needed'])}]")
     if said.get("breaker_open"):
-        lines.append(
-            "fresh decisions would refuse too much: they are said and not done, until a person looks"
-        )
+        share = said.get("fresh_refused_share")
+        much = "too much" if share is None else f"{share:.1%} of requests"
+        lines += [
+            f"fresh decisions would refuse {much}: they are said and not done, until a person looks",
+            "  wrong? `stillwatch decisions list --effect block`, and `lift` or `undo` them",
+            f"  right? write `accepted_until = {_in_an_hour()}` under [breaker] in gateway.toml; it is taken up in a second",
+        ]
     return lines

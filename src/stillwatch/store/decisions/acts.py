@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from stillwatch.domain.decision import MOST_REASON, MOST_VALUE
 from stillwatch.errors import InputError
+from stillwatch.store.bulk import put
 from stillwatch.store.schema import decision_acts
 
 
@@ -44,8 +45,7 @@ def note(
         {"at": at, "by": by, "act": act, "decision": id_, "detail": detail}
         for act, id_, detail in what
     ]
-    if rows:
-        connection.execute(insert(decision_acts), rows)
+    put(connection, decision_acts, rows)
 
 
 def answerable(by: str, reason: str | None = None) -> str:

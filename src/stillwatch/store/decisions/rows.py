@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from stillwatch.domain.decision import Decision, Effect, Rate, is_own
+from stillwatch.store.bulk import put
 from stillwatch.store.schema import decision_evidence, decisions
 
 State = Literal["standing", "held", "lifted", "refused", "ended"]
@@ -65,8 +66,7 @@ class Edit:
 
     def new(self, connection: Connection) -> None:
         """Insert them."""
-        if self.rows:
-            connection.execute(insert(decisions), self.rows)
+        put(connection, decisions, self.rows)
 
     def known(self, connection: Connection) -> None:
         """Change those that are there."""
@@ -192,5 +192,4 @@ def rest_on(connection: Connection, items: Iterable[Decision], known: Iterable[s
         for one in items
         for evidence in one.evidence
     ]
-    if rows:
-        connection.execute(insert(decision_evidence), rows)
+    put(connection, decision_evidence, rows)

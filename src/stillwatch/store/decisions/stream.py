@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from stillwatch.errors import StillwatchError
+from stillwatch.store.bulk import put
 from stillwatch.store.decisions.rows import record_of
 from stillwatch.store.schema import decision_changes, decisions, stream
 
@@ -69,7 +70,7 @@ def told(connection: Connection, ids: Sequence[str], now: datetime) -> None:
     at, first = int(now.timestamp()), last - len(ids) + 1
     rows = [{"seq": first + n, "decision": id_, "at": at} for n, id_ in enumerate(ids)]
     connection.execute(delete(decision_changes).where(decision_changes.c.seq <= last - KEPT))
-    connection.execute(insert(decision_changes), rows[-KEPT:])
+    put(connection, decision_changes, rows[-KEPT:])
 
 
 def newest(connection: Connection) -> int:

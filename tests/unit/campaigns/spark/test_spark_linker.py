@@ -64,6 +64,6 @@ def test_where_nobody_shares_anything_there_are_no_streams(
     engine: SparkEngine, world: World
 ) -> None:
     few = world.profiles[:3]
-    streams, scaffold = linker(engine, few, 3).carried(few, np.ones(3, np.bool_))
-    assert len(streams) == scaffold.size == 0
+    streams = linker(engine, few, 3).carried(few, np.ones(3, np.bool_)).streams
+    assert len(streams) == 0
     assert linker(engine, few, 3).figures(few, streams, [], 0).shape[0] == 0

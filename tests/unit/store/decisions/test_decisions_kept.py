@@ -197,6 +197,49 @@ def test_what_is_over_is_swept_once(store: Store) -> None:
         assert in_force(connection, one.until) == {}
 
 
+def test_a_clock_that_was_a_year_ahead_ends_nothing_for_good(store: Store) -> None:
+    far = NOW + timedelta(days=365)
+    stands, held, over = decided(), decided("b"), decided("c", until=NOW.timestamp() + 60)
+    gone = decided("d", evidence=["finding:run/C9"])
+    with store.begin() as connection:
+        d.add(connection, [stands, over, gone], **BY)
+        d.add(connection, [held], held="too many", **BY)
+        seq = d.newest(connection)
+    with store.begin() as connection:
+        assert d.sweep(connection, far) == 4
+        assert in_force(connection) == {}
+        d.undo(connection, "finding:run/C9", by="bob", reason="it was wrong", now=far)
+    right = NOW + timedelta(hours=1)
+    with store.begin() as connection:
+        assert d.sweep(connection, right) == 0
+        assert in_force(connection, right) == {stands.id: stands}
+        assert d.find(connection, stands.id) == d.Kept(stands, "standing")
+        again = d.find(connection, held.id)
+        assert again is not None
+        assert (again.state, again.why) == ("held", "too many")
+        assert [d.find(connection, one.id).state for one in (over, gone)] == ["ended", "ended"]
+        assert [act.act for act in d.acts(connection, stands.id)] == ["add", "end", "restore"]
+        fallen = {change.id: change.record for change in d.changes(connection, seq, 100)}
+        assert fallen[stands.id] == stands.record()
+        seq = d.newest(connection)
+        d.sweep(connection, right - timedelta(days=30))  # a clock that is behind
+        assert set(in_force(connection, right)) == {stands.id}, (
+            "their ends judge, wherever they stand"
+        )
+        assert d.sweep(connection, right) <= 1
+        assert d.sweep(connection, right) == 0
+
+
+def test_clocks_that_differ_a_little_do_not_contradict_each_other(store: Store) -> None:
+    soon = decided(until=NOW.timestamp() + 60)
+    with store.begin() as connection:
+        d.add(connection, [soon], **BY)
+        assert d.sweep(connection, NOW + timedelta(seconds=61)) == 1
+        seq = d.newest(connection)
+        assert d.sweep(connection, NOW) == 0
+        assert d.newest(connection) == seq
+
+
 def test_what_is_long_over_is_forgotten_and_followers_do_not_mind(store: Store) -> None:
     gone, lifted, stands, contested = (
         decided("a"),
