@@ -26,6 +26,7 @@ from stillwatch.profiles.phrases import FamilyTable
 from stillwatch.profiles.table import ProfileTable
 
 if TYPE_CHECKING:
+    from pyspark import StorageLevel
     from pyspark.sql import DataFrame, SparkSession
 
 Batches = Iterator[pa.RecordBatch]
@@ -41,6 +42,8 @@ class SparkEngine:
     session: "SparkSession"
     families: FamilyTable
     options: SparkOptions
+    keeps: bool = False
+    """Whether executors keep the profiles, to link them."""
 
     def read(
         self,
@@ -63,10 +66,14 @@ class SparkEngine:
         partials = parts[0]
         for more in parts[1:]:
             partials = partials.unionAll(more)
-        table, outcomes = self._fetched(self._merged(partials, width), width, log, progress)
+        kept = self._merged(partials, width).persist(_storage())
+        table, outcomes = self._fetched(kept, width, log, progress)
+        if not self.keeps:
+            kept.unpersist()
         _account(log, outcomes, splits)
         formats = {source.format for source in log.sources}
-        return Read(table, tuple(sorted(formats)), log.remarks)
+        home = kept if self.keeps else None
+        return Read(table, tuple(sorted(formats)), log.remarks, home)
 
     def _opened(
         self, paths: Sequence[str], options: ReadOptions, quarantine: Quarantine
@@ -99,17 +106,14 @@ class SparkEngine:
         return self.options.merge_tasks or max(cores, min(width, _MOST_TASKS))
 
     def _fetched(
-        self, merged: "DataFrame", width: int, log: EventLog, progress: Progress | None
+        self, kept: "DataFrame", width: int, log: EventLog, progress: Progress | None
     ) -> tuple[ProfileTable, list[outcome.Outcome]]:
         """Run the job and bring its result home.
 
         It is kept on the executors' disks meanwhile: fetched partition by partition, as it is so
         that the driver need not hold it twice, it would be merged one partition after another.
         """
-        from pyspark import StorageLevel  # noqa: PLC0415
-
         table, outcomes = ProfileTable(self.families.names), list[outcome.Outcome]()
-        kept = merged.persist(StorageLevel.DISK_ONLY)
         with watched(self.session, width, log.total_bytes, progress):
             kept.count()
         for row in kept.toLocalIterator():
@@ -120,10 +124,15 @@ class SparkEngine:
             if batch.num_rows:
                 records = unpacked(batch.column("record"))
                 table.merge_profiles(batch.column("account_id"), records)
-        kept.unpersist()
         for each in outcomes:
             table.model_names |= each.models
         return table, sorted(outcomes, key=lambda each: each.split)
+
+
+def _storage() -> "StorageLevel":
+    from pyspark import StorageLevel  # noqa: PLC0415
+
+    return StorageLevel.DISK_ONLY
 
 
 def _measure(session: "SparkSession", work: task.Work, splits: list[Split]) -> "DataFrame":
