@@ -51,10 +51,27 @@ class SparkEngine:
     ) -> Read:
         """Profiles of all events of ``paths`` (see ``interface.Engine``); also of ``tables``."""
         log, opened = self._opened(paths, options, quarantine)
+        table, outcomes, splits = self._run(log, opened, options, progress)
+        while damaged := [file for each in outcomes for file in each.tally.left_out]:
+            log.tally.left_out.extend(damaged)
+            log = log.rest()
+            table, outcomes, splits = self._run(log, opened, options, progress)
+        _account(log, outcomes, splits)
+        formats = {source.format for source in log.sources}
+        return Read(table, tuple(sorted(formats)), log.remarks)
+
+    def _run(
+        self,
+        log: EventLog,
+        opened: Sequence[tables.Opened],
+        options: ReadOptions,
+        progress: Progress | None,
+    ) -> tuple[ProfileTable, list[outcome.Outcome], list[Split]]:
+        """One job over a log: profiles, what the tasks met, and what they were given."""
         ours = [each for each in log.readings if not isinstance(each[0], tables.SparkFormat)]
         cores = self.session.sparkContext.defaultParallelism
         splits = splits_of(ours, self.options.split_bytes, 2 * cores)
-        work = task.work_of(options, self.families)
+        work = task.work_of(options, self.families, spare_damaged=log.most_damaged > 0)
         parts = [_measure(self.session, work, splits)] if splits else []
         width = len(splits)
         for each in opened:
@@ -64,9 +81,7 @@ class SparkEngine:
         for more in parts[1:]:
             partials = partials.unionAll(more)
         table, outcomes = self._fetched(self._merged(partials, width), width, log, progress)
-        _account(log, outcomes, splits)
-        formats = {source.format for source in log.sources}
-        return Read(table, tuple(sorted(formats)), log.remarks)
+        return table, outcomes, splits
 
     def _opened(
         self, paths: Sequence[str], options: ReadOptions, quarantine: Quarantine
@@ -80,7 +95,8 @@ class SparkEngine:
             if tables.is_table(path)
         ]
         foreign = [(tables.SparkFormat(), each.reading) for each in opened]
-        return EventLog((*log.readings, *foreign), log.tally, log.passed_over), opened
+        readings = (*log.readings, *foreign)
+        return EventLog(readings, log.tally, log.passed_over, log.most_damaged), opened
 
     def _merged(self, partials: "DataFrame", width: int) -> "DataFrame":
         from pyspark.sql import functions as f  # noqa: PLC0415 - an optional extra
