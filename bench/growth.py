@@ -1,16 +1,15 @@
 """What grows with events: CPU by stage, and the whole commands with rate and memory.
 
-The log is simulated as in speed.py (100,000 accounts, 5 days) and kept under bench/data; 20 M
-events are 9 GB of prompts and some minutes to make. Stages run in this process, one thread each,
-on the first ``--sample`` batches; commands run on the whole log in processes of their own.
+One log is simulated and kept under bench/data: 100,000 accounts on 50 days of a million events each,
+5 GB, a quarter of an hour to make. A size of N million events is its first N days. Stages run in this
+process, one thread each, on the first ``--sample`` batches; commands run on all of a size in processes of
+their own, the smallest once before to compile what they need.
 
-    python bench/growth.py --millions 20
-    python bench/growth.py --millions 50
+    python bench/growth.py [--largest 50]
 """
 
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +26,23 @@ from stillwatch.profiles.table import ProfileTable
 from stillwatch.profiles.text import TextFeatures, TextKernel
 from stillwatch.profiles.words import WordVectors
 
+SIZES = (1, 5, 20, 50)
+"""Days, and about as many million events."""
 ACCOUNTS = 100_000
-VOLUME = 0.094
-"""Of a million events of so many accounts in five days."""
+VOLUME = 0.5
+"""Of a million events of so many accounts in a day."""
+FOLDER = DATA / f"growth-{max(SIZES)}"
 OPTIONS = ReadOptions(columns=READ, batch_rows=SLICE, encoded=True)
 
 
-def log_of(millions: int) -> Path:
-    folder = DATA / f"growth-{millions}"
-    if not (folder / "labels.parquet").exists():
+def log_of(days: int) -> list[Path]:
+    """Files of the first days; the log is made where it is not there."""
+    if not (FOLDER / "labels.parquet").exists():
         stillwatch(
-            "simulate", "--out", folder, "--accounts", ACCOUNTS, "--days", 5, "--seed", 1,
-            "--volume", VOLUME * millions, "--pasted", 30, "--json",
+            "simulate", "--out", FOLDER, "--accounts", ACCOUNTS, "--days", max(SIZES), "--seed", 1,
+            "--volume", VOLUME, "--pasted", 30, "--json",
         )  # fmt: skip
-    return folder
+    return sorted((FOLDER / "events").glob("*.parquet"))[:days]
 
 
 def cpu_of(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -50,10 +52,10 @@ def cpu_of(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - began, result
 
 
-def stages(log: Path, most: int) -> list[list[Any]]:
+def stages(log: Sequence[Path], most: int) -> list[list[Any]]:
     """CPU of decoding, measuring, folding and of what only a cluster does."""
     batches: list[pa.RecordBatch] = []
-    given = open_logs([str(log)], OPTIONS, Quarantine(None)).batches()
+    given = open_logs([*map(str, log)], OPTIONS, Quarantine(None)).batches()
     decode, _ = cpu_of(lambda: batches.extend(next(given) for _ in range(most)))
     families = FamilyTable.compile(load_families(shipped_rules() / "phrases"))
     kernel, room = TextKernel(families, WordVectors()), TextFeatures.zeros(SLICE)
@@ -87,23 +89,17 @@ def stages(log: Path, most: int) -> list[list[Any]]:
     return rows
 
 
-def commands(folder: Path) -> list[list[Any]]:
-    """The two commands on the whole log."""
-    events = sum(pq.read_metadata(f).num_rows for f in (folder / "events").glob("*.parquet"))
-    log, out = folder / "events", folder / "result"
-    profiles = folder / "profiles.parquet"
+def commands(days: int) -> list[list[Any]]:
+    """The commands on the first days."""
+    log = log_of(days)
+    events = sum(pq.read_metadata(file).num_rows for file in log)
+    profiles, out = DATA / "growth-profiles.parquet", DATA / "growth-result"
     done = {
-        "profile (read, kernel, merge)": stillwatch("profile", log, "--out", profiles, "--json"),
-        "detect on profiles (link, judge)": _second(profiles, out),
-        "detect (all)": stillwatch("detect", log, "--out", out, "--json"),
+        "detect (all)": stillwatch("detect", *log, "--out", out, "--json"),
+        "profile (read, kernel, merge)": stillwatch("profile", *log, "--out", profiles, "--json"),
+        "detect on profiles (link, judge)": stillwatch("detect", profiles, "--out", out, "--json"),
     }
-    return [[what, events, *_figures(events, run)] for what, run in done.items()]
-
-
-def _second(profiles: Path, out: Path) -> Run:
-    """The second of two runs: the first compiles what judging needs."""
-    stillwatch("detect", profiles, "--out", out, "--json")
-    return stillwatch("detect", profiles, "--out", out, "--json")
+    return [[what, f"{events:,}", *_figures(events, run)] for what, run in done.items()]
 
 
 def _figures(events: int, run: Run) -> list[Any]:
@@ -111,30 +107,25 @@ def _figures(events: int, run: Run) -> list[Any]:
     return [round(run.wall, 1), round(rate, 3), round(cpu, 2), round(run.peak, 2)]
 
 
-def measure(millions: int, sample: int, whole: bool) -> dict[str, Any]:
-    """Both tables."""
-    folder = log_of(millions)
-    head = ("what", "events", "wall s", "M events/s", "CPU µs/event", "peak RSS GB")
-    parts = [
-        {
-            "title": "By stage",
-            "head": ("what", "of", "figure"),
-            "rows": stages(folder / "events", sample),
-        }
-    ]
-    if whole:
-        parts.append({"title": "Commands", "head": head, "rows": commands(folder)})
-    return {"tables": parts}
-
-
-def measured(millions: int, *, make: bool) -> dict[str, Any]:
+def measured(largest: int, sample: int = 30, *, make: bool = True) -> dict[str, Any]:
     """Both tables; without ``make`` only where the log is there."""
-    if not make and not (DATA / f"growth-{millions}" / "labels.parquet").exists():
-        return {"skipped": f"python bench/run.py --only '{millions} M events' makes the log"}
-    return measure(millions, 30, whole=True)
+    if not make and not (FOLDER / "labels.parquet").exists():
+        return {"skipped": "python bench/growth.py makes the log"}
+    head = ("what", "events", "wall s", "M events/s", "CPU µs/event", "peak RSS GB")
+    commands(min(SIZES))
+    rows = [row for days in SIZES if days <= largest for row in commands(days)]
+    return {
+        "tables": [
+            {"title": "Commands, one run each", "head": head, "rows": rows},
+            {
+                "title": "By stage, the first day",
+                "head": ("what", "of", "figure"),
+                "rows": stages(log_of(1), sample),
+            },
+        ]
+    }
 
 
 if __name__ == "__main__":
-    options = arguments(__doc__, millions=1, sample=30, whole=1)
-    print(f"{options.millions} M events", file=sys.stderr)
-    emit(measure(options.millions, options.sample, bool(options.whole)), options.json)
+    options = arguments(__doc__, largest=max(SIZES), sample=30)
+    emit(measured(options.largest, options.sample), options.json)

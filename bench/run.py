@@ -14,7 +14,6 @@ import platform
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +68,10 @@ def sections(repeat: int, count: int, fitting: int, *, large: bool) -> list[Sect
             "python bench/spark.py",
             lambda: spark.measure(3, 20_000),
         ),
-        *(
-            (
-                f"As the log grows: {millions} M events",
-                f"python bench/growth.py --millions {millions}",
-                partial(events_growth.measured, millions, make=large or millions <= 5),
-            )
-            for millions in (1, 5, 20, 50)
+        (
+            "As the log grows",
+            "python bench/growth.py",
+            lambda: events_growth.measured(50, make=large),
         ),
         ("Detection on simulated worlds", of("worlds"), lambda: worlds.measure(count, half)),
         ("Where nobody is guilty", of("calibration"), lambda: calibration.measure(half)),

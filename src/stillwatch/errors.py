@@ -15,7 +15,8 @@ prints both on one line and exits with ``exit_code``; it never shows a traceback
     ├── StoredDataError       a profile, result or database of ours is damaged or foreign
     ├── PolicyRefused         something was about to leave that may not
     ├── NotTrusted            a signature, proof or history does not hold
-    └── PeerError             another machine cannot be reached or answered wrongly
+    ├── PeerError             another machine cannot be reached or answered wrongly
+    └── NotConverged          rounds of a computation did not settle within their bound
 """
 
 
@@ -85,3 +86,7 @@ class PeerError(StillwatchError):
     """Another machine cannot be reached, refused, or answered wrongly; trying again may help."""
 
     exit_code = 6
+
+
+class NotConverged(StillwatchError):
+    """Rounds of a computation did not settle within their bound: no result rather than a wrong one."""

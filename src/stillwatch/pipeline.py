@@ -14,12 +14,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch import __version__
+from stillwatch.campaigns.linking import KERNELS, Linker
 from stillwatch.config import Config
 from stillwatch.detection import travelling
 from stillwatch.detection.exempt import align, exemptions
@@ -44,6 +45,9 @@ from stillwatch.report.result import Result, write_result
 from stillwatch.sharing.matching import suspects
 from stillwatch.sharing.rules import EnabledRules
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the bytes read so far and the bytes in all."""
 
@@ -60,6 +64,8 @@ class Summarised:
     quarantined: int
     remarks: tuple[str, ...]
     """What was not read whole, in sentences."""
+    linker: Linker = KERNELS
+    """What links these accounts, while the engine that profiled them runs."""
 
 
 def summarise(
@@ -80,7 +86,7 @@ def summarise(
     stored = [p for p in named if is_profiles(Path(p))]
     logs = [p for p in named if p not in stored]
     compiled = FamilyTable.compile(families)
-    table, formats, bad = ProfileTable(compiled.names), [], 0
+    table, formats, bad, home = ProfileTable(compiled.names), [], 0, None
     told: tuple[str, ...] = ()
     if logs:
         options = ReadOptions(
@@ -96,6 +102,7 @@ def summarise(
         with Quarantine(quarantine) as bin_, ours as running:
             read = running.read(logs, options, bin_, _told(progress))
             table, formats, told, bad = read.table, list(read.formats), read.remarks, bin_.count
+            home = read.home if not stored else None  # executors have what they read
     for path in stored:
         merge_tables(table, read_profiles(Path(path)), path)
         formats = sorted({*formats, "profiles"})
@@ -104,7 +111,17 @@ def summarise(
     if not len(table):
         raise EmptyInput(f"no request in {', '.join(paths)}", hint="name the log files to read")
     table.sort()
-    return Summarised(table, families, tuple(paths), tuple(formats), bad, told)
+    linker = _linker_of(home, table.account_ids)
+    return Summarised(table, families, tuple(paths), tuple(formats), bad, told, linker)
+
+
+def _linker_of(home: "DataFrame | None", account_ids: Sequence[str]) -> Linker:
+    """What links a table of profiles: the executors whose ``home`` holds just these, or kernels."""
+    if home is None:
+        return KERNELS
+    from stillwatch.campaigns.spark.linker import SparkLinker  # noqa: PLC0415 - an optional extra
+
+    return SparkLinker(home, account_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +198,8 @@ def detect(
 
     # read, profile
     families = load_families((config.rules or shipped_rules()) / "phrases")
-    with started(FamilyTable.compile(families), config.workers, config.spark) as engine:
+    compiled = FamilyTable.compile(families)
+    with started(compiled, config.workers, config.spark, keeps=True) as engine:
 
         def profiled(what: Sequence[str], bad: Path | None = None) -> Summarised:
             return summarise(
@@ -191,11 +209,11 @@ def detect(
         read = profiled(paths, out / "quarantine.jsonl")
         known = profiled(baseline) if baseline else None
 
-    # measure, link, detect
-    if progress:
-        progress("judge", 0, 0)
-    grounds = Grounds.of(config, read.families, records, tally, known)
-    assessed = assess(read.table, grounds)
+        # measure, link, detect
+        if progress:
+            progress("judge", 0, 0)
+        grounds = Grounds.of(config, read.families, records, tally, known)
+        assessed = assess(read.table, grounds, linker=read.linker)
 
     # report
     notes = (*read.remarks, *grounds.notes(read.table.account_ids))
@@ -206,10 +224,12 @@ def assess(
     table: ProfileTable,
     grounds: Grounds,
     naming: Callable[[Judgement, Sequence[str]], Sequence[str]] | None = None,
+    linker: Linker = KERNELS,
 ) -> Assessed:
     """Judge all profiles of a sorted table, and put into words what was found.
 
     ``naming`` gives the campaigns names, in the judgement's order; without it they are numbered.
+    ``linker`` links the accounts: kernels here, or the executors that profiled them.
     """
     detection, families = grounds.config.detection, grounds.families
     records = grounds.records
@@ -225,6 +245,7 @@ def assess(
         tuple(family.name for family in families if family.kind == "tactic"),
         travelling.own_part(detection, grounds.shared),
         grounds.known.profiles if grounds.known else None,
+        linker,
     )
     judgement, ruled = travelling.apply(
         grounds.shared, judgement, table.profiles, exempt, detection.fdr

@@ -15,6 +15,13 @@ from tests.clusters import needs_spark
 pytestmark = needs_spark
 
 COMMAND = [sys.executable, "-m", "stillwatch"]
+# compiling statements takes longer than running them on so few rows
+FEW_ROWS = (
+    "spark.default.parallelism=2",
+    "spark.sql.shuffle.partitions=2",
+    "spark.sql.codegen.wholeStage=false",
+    "spark.sql.codegen.factoryMode=NO_CODEGEN",
+)
 SPARK = ("--engine", "spark", "--master", "local[2]")
 
 
@@ -41,7 +48,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_findings_are_those_of_one_machine(world: Path) -> None:
     log = ("detect", world / "events", "--accounts", world / "accounts.parquet", "--fdr", 0.5)
     assert run(*log, "--out", world / "here") == (0, "")
-    conf = ("--spark-conf", "spark.default.parallelism=2")
+    conf = [word for setting in FEW_ROWS for word in ("--spark-conf", setting)]
     assert run(*log, "--out", world / "there", *SPARK, *conf) == (0, "")
     for name in ("accounts.parquet", "campaigns.parquet", "findings.jsonl", "suspects.json"):
         assert (world / "there" / name).read_bytes() == (world / "here" / name).read_bytes(), name

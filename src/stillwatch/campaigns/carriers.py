@@ -10,7 +10,10 @@ Rules
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +26,49 @@ from stillwatch.profiles.fields import NO_SHINGLE, SAMPLE, SKETCH
 from stillwatch.profiles.merge import Profiles
 from stillwatch.profiles.recurrence import first_of, lowest, size
 
+Floats = npt.NDArray[np.float64]
+
 _HELD = 2  # phrases of a scaffold that a request holds
 _PROMPTS = 2  # different prompts that an account carries it by
 _BLOCK = 2048  # profiles handled at a time by one thread; bounds temporary memory
+
+
+@dataclass(frozen=True, slots=True)
+class Scaffolds:
+    """Phrases that are part of scaffolds, as they are looked for; n phrases."""
+
+    keys: npt.NDArray[np.uint32]
+    """Ascending."""
+    labels: Ints
+    """Scaffolds that each is part of, -1 for none, one row per level, shape (levels, n)."""
+    table: npt.NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, keys: npt.NDArray[np.uint32], labels: Ints) -> Self:
+        """Those of the ``keys`` (ascending) that have a label at any level."""
+        told = (labels >= 0).any(axis=0)
+        return cls(keys[told], np.ascontiguousarray(labels[:, told]), table_of(keys[told]))
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Streams of some accounts that carry scaffolds, in order of the accounts; n streams."""
+
+    owner: Ints
+    """Row of each stream's account, among those that were looked at."""
+    scaffold: Ints
+    events: Ints
+    """How many events each stream has."""
+    slots: Ints
+    """Their places in the sample, stream after stream."""
+    key_counts: Ints
+    """How many phrases each skeleton has."""
+    places: Ints
+    """The phrases, by number."""
+    shares: Floats
+    """Share of the stream's different prompts that hold each."""
+    holders: Ints
+    """Accounts that hold each phrase anywhere, shape (phrases,)."""
 
 
 def carried(
@@ -41,34 +84,52 @@ def carried(
     scaffold, its skeleton the phrases that they hold, and the holders of a phrase the accounts that
     hold it anywhere. Streams are in order of the accounts.
     """
+    looked = Scaffolds.of(keys, labels)
+    found = carriers_of(profiles, looked, usable)
+    return streams_from(found, looked.keys), found.scaffold
+
+
+def carriers_of(profiles: Profiles, scaffolds: Scaffolds, usable: npt.NDArray[np.bool_]) -> Carried:
+    """Who of these accounts carries which scaffold; no other account enters."""
     samples = profiles["sample_shingles"]
     sizes = np.where(usable, sampled(profiles), 0)
-    told = (labels >= 0).any(axis=0)
-    keys, labels = keys[told], np.ascontiguousarray(labels[:, told])
-    table = table_of(keys)
 
-    def block(start: int) -> tuple[npt.NDArray[np.generic], ...]:
+    def block(start: int) -> Carried:
         part = slice(start, start + _BLOCK)
         prompts = np.ascontiguousarray(profiles["sample_prompt"][part])
-        owner, *found = _carry(samples[part], prompts, sizes[part], table, labels)
-        return owner + start, *found
+        found = Carried(
+            *_carry(samples[part], prompts, sizes[part], scaffolds.table, scaffolds.labels)
+        )
+        return replace(found, owner=found.owner + start)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(pool.map(block, range(0, profiles.size, _BLOCK))) or [block(0)]
-    owner, scaffold, events, slots, key_counts, places, shares = (
-        np.concatenate(column) for column in zip(*(part[:-1] for part in parts), strict=True)
+        return together(list(pool.map(block, range(0, profiles.size, _BLOCK))) or [block(0)])
+
+
+def together(parts: Sequence[Carried]) -> Carried:
+    """Streams of different accounts, one part after the other; holders are added up."""
+
+    def column(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Carried(
+        column("owner"), column("scaffold"), column("events"), column("slots"),
+        column("key_counts"), column("places"), column("shares"),
+        np.stack([part.holders for part in parts]).sum(axis=0),
+    )  # fmt: skip
+
+
+def streams_from(found: Carried, keys: npt.NDArray[np.uint32]) -> Streams:
+    """As ``Streams``; ``keys`` are the phrases by number."""
+    return Streams(
+        found.owner,
+        np.concatenate([[0], np.cumsum(found.events)]),
+        found.slots,
+        np.concatenate([[0], np.cumsum(found.key_counts)]),
+        keys[found.places],
+        found.shares,
+        found.holders[found.places],
     )
-    holders: Ints = np.stack([part[-1] for part in parts]).sum(axis=0)
-    streams = Streams(
-        owner,
-        np.concatenate([[0], np.cumsum(events)]),
-        slots,
-        np.concatenate([[0], np.cumsum(key_counts)]),
-        keys[places],
-        shares,
-        holders[places],
-    )
-    return streams, scaffold
 
 
 def holdings(

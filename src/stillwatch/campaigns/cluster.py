@@ -1,7 +1,9 @@
 """Clustering of phrases: union-find over pairs that are alike, then Leiden inside large components.
 
 Components chain: A is like B, B is like C. Leiden (Traag et al. 2019, networkit's
-implementation) cuts such chains where links are thin.
+implementation) cuts such chains where links are thin. Each component is cut alone, so that any worker
+can, at the resolution that it would have among all that are large: modularity weighs a link against the
+likeness of the whole graph, and the share of it that the component has is its resolution.
 """
 
 import os
@@ -12,13 +14,10 @@ import numpy.typing as npt
 from numba import njit
 
 from stillwatch.campaigns.cohesion import agreement
+from stillwatch.campaigns.definitions import LARGE, LEVELS, UNIT
 from stillwatch.campaigns.phrases import Floats, Phrases
 from stillwatch.campaigns.streams import Ints, Streams
 
-LEVELS: tuple[float, ...] = (0.5, 0.6, 0.7)
-"""Likeness at which clusters of phrases are taken for scaffolds."""
-
-_LARGE = 8  # components up to this size are left whole
 _FEWEST = 2  # phrases of a scaffold
 _HELD = 3  # common phrases that a member holds: fewer are a turn of everyday language
 
@@ -56,16 +55,26 @@ def scaffolds(phrases: Phrases) -> Ints:
 
     def labels_at(level: float) -> Ints:
         kept = phrases.likeness >= level
-        return cluster(n, phrases.left[kept], phrases.right[kept], phrases.likeness[kept], _FEWEST)
+        return clusters(n, phrases.left[kept], phrases.right[kept], phrases.likeness[kept])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # networkit clusters without the GIL
         labels = np.stack(list(pool.map(labels_at, LEVELS)))
+    return numbered(phrases.keys, labels)
+
+
+def numbered(keys: npt.NDArray[np.uint32], labels: Ints) -> Ints:
+    """Dense numbers of clusters, -1 where a phrase is alone or an earlier level has the cluster.
+
+    ``labels`` are those of each phrase at each level, shape (levels, len(keys)); ``keys`` ascend. Numbers
+    are in order of the level and the first member, the same on every run.
+    """
+    found = np.stack([_dense(level, _FEWEST) for level in labels])
     base = 0
-    for found in labels:
-        count = int(found.max(initial=-1)) + 1
-        found[found >= 0] += base
+    for level in found:
+        count = int(level.max(initial=-1)) + 1
+        level[level >= 0] += base
         base += count
-    return _once(labels, phrases.keys)
+    return _once(found, keys)
 
 
 def _once(labels: Ints, keys: npt.NDArray[np.uint32]) -> Ints:
@@ -98,32 +107,43 @@ def groups_of(streams: Streams, scaffold: Ints, least: int) -> list[Ints]:
     return found
 
 
-def cluster(n: int, left: Ints, right: Ints, weight: Floats, least: int) -> Ints:
-    """Cluster number of each of ``n`` phrases, -1 for none, shape (n,).
+def clusters(n: int, left: Ints, right: Ints, weight: Floats) -> Ints:
+    """The cluster of each of ``n`` phrases, named by its smallest member, shape (n,)."""
+    labels: Ints = _components(n, left, right)
+    large = np.flatnonzero((np.bincount(labels, minlength=n) > LARGE)[labels[left]])
+    if large.size:
+        whole = units(weight[large])
+        large = large[np.argsort(labels[left[large]], kind="stable")]
+        starts = np.flatnonzero(np.diff(labels[left[large]])) + 1
+        for part in np.split(large, starts):
+            member, cluster = divided(left[part], right[part], weight[part], whole)
+            labels[member] = cluster
+    return labels
 
-    ``least`` is the smallest cluster kept. Numbers are dense and ordered by the first member, the
-    same on every run.
+
+def divided(left: Ints, right: Ints, weight: Floats, whole: int) -> tuple[Ints, Ints]:
+    """The phrases of a component, ascending, and the smallest phrase of the cluster of each.
+
+    Takes all its links, in ascending order. ``whole`` is what ``units`` gives for all links of large
+    components.
     """
-    labels = _components(n, left, right)
-    sizes = np.bincount(labels, minlength=n)
-    large = sizes[labels] > _LARGE
-    if large.any():
-        labels[large] = n + _leiden(left, right, weight, large)
-    return _dense(labels, least)
-
-
-def _leiden(left: Ints, right: Ints, weight: Floats, inside: npt.NDArray[np.bool_]) -> Ints:
-    """Cluster numbers of the phrases ``inside``, whose links lead to each other."""
     import networkit as nk  # noqa: PLC0415  0.7 s that a run can spend beside other work
 
     nk.setNumberOfThreads(1)  # of this thread's: parallel moves would depend on timing
-    chosen = inside[left]
-    node = np.cumsum(inside, dtype=np.uint64) - np.uint64(1)
-    pairs = (node[left[chosen]], node[right[chosen]])
-    graph = nk.GraphFromCoo((weight[chosen], pairs), n=int(inside.sum()), weighted=True)
-    algorithm = nk.community.ParallelLeiden(graph, iterations=3, randomize=False)
+    member, node = np.unique(np.stack([left, right]), return_inverse=True)
+    pairs = node.reshape(2, left.size).astype(np.uint64)
+    graph = nk.GraphFromCoo((weight, (pairs[0], pairs[1])), n=member.size, weighted=True)
+    share = units(weight) / whole
+    algorithm = nk.community.ParallelLeiden(graph, iterations=3, randomize=False, gamma=share)
     algorithm.run()
-    return np.asarray(algorithm.getPartition().getVector(), dtype=np.int64)
+    label = np.asarray(algorithm.getPartition().getVector(), dtype=np.int64)
+    _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
+    return member, member[first[inverse]]
+
+
+def units(likeness: Floats) -> int:
+    """The sum of the likeness of links, in whole parts: it has no order."""
+    return int(np.floor(likeness * UNIT).astype(np.int64).sum())
 
 
 def _dense(labels: Ints, least: int) -> Ints:

@@ -61,7 +61,8 @@ FACETS: tuple[tuple[str, str], ...] = (
 
 NAMES: tuple[str, ...] = tuple(name for name, _ in FACETS)
 
-_MEMBERS = 64  # accounts looked at, at most: a larger group is judged by its first
+MEMBERS = 64
+"""Accounts of a group that are looked at, at most: a larger one is judged by its first."""
 _GROUPS = 128  # groups measured at a time; bounds temporary memory
 _HOUR_US = 3_600_000_000
 
@@ -93,7 +94,7 @@ class Cores:
 
 
 def cores(profiles: Profiles, streams: Streams, groups: list[Ints]) -> Cores:
-    """The scaffolded events of groups of streams, of the first ``_MEMBERS`` accounts of each."""
+    """The scaffolded events of groups of streams, of the first ``MEMBERS`` accounts of each."""
     members, bounds = _laid_out([np.sort(group) for group in groups])
     return Cores(
         *_cores(
@@ -126,7 +127,7 @@ def _cores(prompts, owner, event_starts, slots, members, bounds):  # type: ignor
         for stream in members[bounds[g] : bounds[g + 1]]:
             if owner[stream] != last:
                 number, last, different = number + 1, owner[stream], 0
-            if number == _MEMBERS:
+            if number == MEMBERS:
                 break
             for at in slots[event_starts[stream] : event_starts[stream + 1]]:
                 requests[g] += 1

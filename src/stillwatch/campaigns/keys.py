@@ -158,20 +158,20 @@ def collect(
 
     ``accounts`` is aligned with ``profiles`` (same rows) or None; skeletons are those of the
     ``streams``. Keys that more than ``hub_share`` of all accounts hold (or one account alone) say
-    nothing and are dropped.
+    nothing and are dropped. ``definitions.shared_keys`` says the same as relations.
     """
     chosen = np.zeros(profiles.size, dtype=np.bool_)
     chosen[members] = True
     most = max(20.0, hub_share * profiles.size)
 
     def of_kind(number: int) -> tuple[npt.NDArray[np.generic], ...]:
-        row, key = _held(number, KINDS[number], profiles, accounts, streams)
+        row, key = holding(number, profiles, accounts, streams)
         wanted = np.unique(key[chosen[row]])
         row, place, count = _holders(row, key, wanted)
         telling = (count[place] >= 2) & (count[place] <= most)
         kinds = np.full(int(telling.sum()), number, dtype=np.uint8)
-        salted = _salted(wanted[place[telling]].astype(np.uint64), number)
-        return row[telling], salted, kinds, count[place[telling]]
+        told = salted(wanted[place[telling]].astype(np.uint64), number)
+        return row[telling], told, kinds, count[place[telling]]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = list(pool.map(of_kind, range(len(KINDS))))
@@ -181,13 +181,13 @@ def collect(
     return Keys(starts, key[order], kind_of[order], count[order])
 
 
-def _held(
-    number: int, kind: Kind, profiles: Profiles, accounts: pa.Table | None, streams: Streams
+def holding(
+    number: int, profiles: Profiles, accounts: pa.Table | None, streams: Streams
 ) -> tuple[Ints, npt.NDArray[np.unsignedinteger]]:
     """Who holds which keys of a kind: rows, ascending, and keys."""
     if number == 0:
         return np.repeat(streams.owner, np.diff(streams.key_starts)), streams.keys
-    hashes = _hashes(kind, profiles, accounts)
+    hashes = _hashes(KINDS[number], profiles, accounts)
     row, column = np.nonzero(hashes)
     return row, hashes[row, column]
 
@@ -231,8 +231,8 @@ def _hashes(kind: Kind, profiles: Profiles, accounts: pa.Table | None) -> Hashes
     return np.zeros((profiles.size, 1), dtype=np.uint64)  # not observed
 
 
-def _salted(hashes: Hashes, number: int) -> Hashes:
+def salted(hashes: Hashes, number: int) -> Hashes:
     """Equal hashes of different kinds must not meet; the same multiply-mix as SplitMix64's."""
-    salted = hashes ^ np.uint64((number + 1) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
-    salted = (salted ^ (salted >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    return np.asarray(salted ^ (salted >> np.uint64(27)))
+    mixed = hashes ^ np.uint64((number + 1) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.asarray(mixed ^ (mixed >> np.uint64(27)))

@@ -6,6 +6,8 @@ them, and hardly anyone else does. So phrases are compared by who holds them, an
 phrases is a scaffold, in one language or several.
 
     likeness    accounts that hold both phrases over accounts that hold either (Jaccard)
+
+These kernels are a fast way to the relations of ``campaigns.definitions``, which say what is meant.
 """
 
 import os
@@ -16,14 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from stillwatch.campaigns.definitions import ALIKE, FEWEST, HUB, TOGETHER
 from stillwatch.campaigns.streams import Ints, Streams
 
 Floats = npt.NDArray[np.float64]
 
-FEWEST = 4  # accounts that hold a phrase
-HUB = 500  # a phrase that more accounts hold is everyday language
-TOGETHER = 3  # accounts that hold both of two phrases
-ALIKE = 0.5  # likeness below which a pair is not worth keeping: no level of clustering looks lower
 _HALF = 32
 _LOWER = (1 << _HALF) - 1
 _BLOCK = 1 << 11  # phrases compared at a time by one thread; bounds temporary memory

@@ -68,6 +68,21 @@ class Streams:
             spans(self.event_starts[chosen], sizes)
         ]
 
+    def take(self, chosen: Ints) -> "Streams":
+        """The ``chosen`` streams alone, in that order."""
+        events = self.event_starts[chosen + 1] - self.event_starts[chosen]
+        keys = self.key_starts[chosen + 1] - self.key_starts[chosen]
+        held = spans(self.key_starts[chosen], keys)
+        return Streams(
+            self.owner[chosen],
+            np.concatenate([[0], np.cumsum(events)]),
+            self.slots[spans(self.event_starts[chosen], events)],
+            np.concatenate([[0], np.cumsum(keys)]),
+            self.keys[held],
+            self.shares[held],
+            self.holders[held],
+        )
+
 
 def spans(starts: Ints, sizes: Ints) -> Ints:
     """Concatenation of ``range(start, start + size)``."""

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.campaigns.carriers import carried
-from stillwatch.campaigns.cluster import groups_of, scaffolds
+from stillwatch.campaigns.cluster import groups_of
 from stillwatch.campaigns.cohesion import cohesion
-from stillwatch.campaigns.phrases import phrases_of
-from stillwatch.campaigns.streams import Streams, streams_of
+from stillwatch.campaigns.linking import KERNELS, Linker
+from stillwatch.campaigns.streams import Streams
 from stillwatch.detection.calibration import benjamini_hochberg
 from stillwatch.detection.pooled import GroupTest, Yardstick
 from stillwatch.profiles.estimators import sampled
@@ -64,13 +63,12 @@ class Groups:
         tactic_mask: int,
         *,
         least: int,
+        linker: Linker = KERNELS,
     ) -> "Groups":
         """Propose groups of at least ``least`` of the ``usable`` accounts, and measure them."""
-        phrases = phrases_of(streams_of(profiles), usable)
-        labels = scaffolds(phrases)
-        streams, scaffold = carried(profiles, phrases.keys, labels, usable)
-        wording = Wording(phrases.keys, labels, scaffold)
-        return cls.of(profiles, streams, wording, tactic_mask, least=least)
+        linked = linker.carried(profiles, usable)
+        wording = Wording(linked.keys, linked.labels, linked.scaffold)
+        return cls.of(profiles, linked.streams, wording, tactic_mask, least=least, linker=linker)
 
     @classmethod
     def of(
@@ -81,12 +79,13 @@ class Groups:
         tactic_mask: int,
         *,
         least: int,
+        linker: Linker = KERNELS,
     ) -> "Groups":
         """The groups of streams that carry one scaffold each."""
         proposed, small = list[Ints](), list[Ints]()
         for group in groups_of(streams, wording.scaffold, min(least, PARTS)):
             (proposed if group.size >= least else small).append(group)  # a stream an account
-        figures = cohesion(profiles, streams, proposed, tactic_mask)
+        figures = linker.figures(profiles, streams, proposed, tactic_mask)
         return cls(profiles, streams, tactic_mask, proposed, figures, small, wording)
 
     def measure(self, groups: list[Ints]) -> Floats:

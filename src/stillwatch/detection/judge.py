@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from stillwatch.campaigns.linking import KERNELS, Linker
 from stillwatch.detection.calibration import Ranks, Tail, benjamini_hochberg, fitted
 from stillwatch.detection.groups import Chosen, Groups, choose
 from stillwatch.detection.pooled import FEWEST, GroupTest, Yardstick
@@ -96,15 +97,16 @@ def judge(
     tactics: tuple[str, ...],
     options: DetectionOptions,
     baseline: Profiles | None = None,
+    linker: Linker = KERNELS,
 ) -> Judgement:
     """Judge all accounts.
 
     ``exempt`` accounts (allow-listed, authorised) are scored but never flagged, and are kept out
-    of the reference and of campaigns.
+    of the reference and of campaigns. ``linker`` links the accounts that are judged.
     """
     # 4. propose: begun first, because it needs no signals and leaves a core idle
     beside = ThreadPoolExecutor(1)
-    proposing = beside.submit(_groups, profiles, ~exempt, families, tactics, options)
+    proposing = beside.submit(_groups, profiles, ~exempt, families, tactics, options, linker)
     beside.shutdown(wait=False)  # the thread ends with its one task
 
     alone = _accounts(profiles, exempt, families, tactics, options, baseline)  # 1 to 3
@@ -221,9 +223,10 @@ def _groups(
     families: tuple[str, ...],
     tactics: tuple[str, ...],
     options: DetectionOptions,
+    linker: Linker = KERNELS,
 ) -> Groups:
     mask = sum(1 << bit for bit, name in enumerate(families) if name in tactics)
-    return Groups.find(profiles, usable, mask, least=options.least_campaign)
+    return Groups.find(profiles, usable, mask, least=options.least_campaign, linker=linker)
 
 
 def ranked(groups: Groups, test: GroupTest, campaigns: Campaigns, alone: Alone) -> Floats:

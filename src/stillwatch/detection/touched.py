@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from stillwatch.campaigns.phrases import ALIKE, FEWEST, HUB, TOGETHER
+from stillwatch.campaigns.definitions import ALIKE, FEWEST, HUB, TOGETHER
 from stillwatch.campaigns.streams import Streams
 from stillwatch.detection.held import Held
 

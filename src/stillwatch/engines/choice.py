@@ -10,8 +10,13 @@ from stillwatch.profiles.phrases import FamilyTable
 
 
 @contextmanager
-def started(families: FamilyTable, workers: int, spark: SparkOptions | None) -> Iterator[Engine]:
-    """The cores of this machine (``workers`` of them), or a cluster where ``spark`` says which."""
+def started(
+    families: FamilyTable, workers: int, spark: SparkOptions | None, *, keeps: bool = False
+) -> Iterator[Engine]:
+    """The cores of this machine (``workers`` of them), or a cluster where ``spark`` says which.
+
+    ``keeps``: a cluster keeps the profiles that it hands over, so that it can link them.
+    """
     if spark is None:
         yield LocalEngine(families, workers)
         return
@@ -19,4 +24,4 @@ def started(families: FamilyTable, workers: int, spark: SparkOptions | None) -> 
     from stillwatch.engines.spark.session import opened  # noqa: PLC0415
 
     with opened(spark) as session:
-        yield SparkEngine(session, families, spark)
+        yield SparkEngine(session, families, spark, keeps)

@@ -6,10 +6,13 @@ bytes for the same events; no detector can tell which one fed it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stillwatch.logs import Quarantine, ReadOptions
 from stillwatch.profiles.table import ProfileTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes in all."""
@@ -24,6 +27,9 @@ class Read:
     """Names of the formats that were found, sorted."""
     remarks: tuple[str, ...]
     """What was not read whole, in sentences."""
+    home: "DataFrame | None" = None
+    """The same profiles on the executors, in blocks (``spark.merging``), for as long as the engine runs;
+    only where it was asked to keep them."""
 
 
 class Engine(Protocol):

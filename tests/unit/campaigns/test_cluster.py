@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.campaigns.cluster import LEVELS, cluster, groups_of, scaffolds
+from stillwatch.campaigns.cluster import clusters, divided, groups_of, numbered, scaffolds, units
+from stillwatch.campaigns.definitions import LEVELS
 from stillwatch.campaigns.phrases import phrases_of
 from stillwatch.campaigns.streams import Ints
 from tests.streams import made
@@ -68,15 +69,32 @@ def test_no_streams_no_groups() -> None:
     assert grouped([], []) == []
 
 
-def test_leiden_cuts_a_thin_bridge_between_two_groups() -> None:
+def two_cliques(shift: int = 0) -> tuple[Ints, Ints]:
+    """Twice twelve phrases that all keep company, and one link between."""
     pairs = [(a, b) for a in range(12) for b in range(a)]
     pairs += [(a + 12, b + 12) for a, b in pairs]
-    left, right = np.array([*pairs, (0, 12)]).T
-    labels = cluster(24, left, right, np.full(left.size, 0.8), 3)
-    assert np.unique(labels[:12]).size == np.unique(labels[12:]).size == 1
-    assert labels[0] != labels[23]
+    left, right = np.sort(np.array([*pairs, (0, 12)]), axis=1)[:, :].T + shift
+    order = np.lexsort((right, left))
+    return left[order], right[order]
 
 
-def test_small_clusters_are_left_out() -> None:
-    labels = cluster(6, np.array([0, 2, 3]), np.array([1, 3, 4]), np.ones(3), 3)
-    assert labels.tolist() == [-1, -1, 0, 0, 0, -1]
+def test_leiden_cuts_a_thin_bridge_between_two_groups() -> None:
+    left, right = two_cliques()
+    assert clusters(24, left, right, np.full(left.size, 0.8)).tolist() == [0] * 12 + [12] * 12
+
+
+def test_a_component_alone_is_divided_as_beside_others() -> None:
+    parts = [two_cliques(100 * number) for number in range(4)]
+    left, right = (np.concatenate(side) for side in zip(*parts, strict=True))
+    weight = np.linspace(0.5, 1.0, left.size)
+    whole = clusters(400, left, right, weight)
+    for number, (one, other) in enumerate(parts):
+        own = slice(number * one.size, (number + 1) * one.size)
+        member, cluster = divided(one, other, weight[own], units(weight))
+        assert whole[member].tolist() == cluster.tolist()
+
+
+def test_small_components_stay_whole_and_phrases_without_company_alone() -> None:
+    labels = clusters(6, np.array([0, 2, 3]), np.array([1, 3, 4]), np.ones(3))
+    assert labels.tolist() == [0, 0, 2, 2, 2, 5]
+    assert numbered(np.arange(6, dtype=np.uint32), labels[None]).tolist() == [[0, 0, 1, 1, 1, -1]]

@@ -10,7 +10,7 @@ Spark runs a task again.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,12 +26,25 @@ from stillwatch.profiles.phrases import FamilyTable
 from stillwatch.profiles.table import ProfileTable
 
 if TYPE_CHECKING:
+    from pyspark import StorageLevel
     from pyspark.sql import DataFrame, SparkSession
 
 Batches = Iterator[pa.RecordBatch]
 _PARTIALS: Final = "account_id string, salt bigint, record binary, outcome binary"
 _BLOCKS: Final = "block binary"
 _MOST_TASKS: Final = 2000
+
+
+class _Run(NamedTuple):
+    """What came of one job."""
+
+    kept: "DataFrame"
+    """The profiles, on the executors' disks."""
+    table: ProfileTable
+    outcomes: list[outcome.Outcome]
+    """What the tasks met."""
+    splits: list[Split]
+    """What they were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,8 @@ class SparkEngine:
     session: "SparkSession"
     families: FamilyTable
     options: SparkOptions
+    keeps: bool = False
+    """Whether executors keep the profiles, to link them."""
 
     def read(
         self,
@@ -51,14 +66,18 @@ class SparkEngine:
     ) -> Read:
         """Profiles of all events of ``paths`` (see ``interface.Engine``); also of ``tables``."""
         log, opened = self._opened(paths, options, quarantine)
-        table, outcomes, splits = self._run(log, opened, options, progress)
-        while damaged := [file for each in outcomes for file in each.tally.left_out]:
+        run = self._run(log, opened, options, progress)
+        while damaged := [file for each in run.outcomes for file in each.tally.left_out]:
+            run.kept.unpersist()
             log.tally.left_out.extend(damaged)
             log = log.rest()
-            table, outcomes, splits = self._run(log, opened, options, progress)
-        _account(log, outcomes, splits)
+            run = self._run(log, opened, options, progress)
+        if not self.keeps:
+            run.kept.unpersist()
+        _account(log, run.outcomes, run.splits)
         formats = {source.format for source in log.sources}
-        return Read(table, tuple(sorted(formats)), log.remarks)
+        home = run.kept if self.keeps else None
+        return Read(run.table, tuple(sorted(formats)), log.remarks, home)
 
     def _run(
         self,
@@ -66,8 +85,8 @@ class SparkEngine:
         opened: Sequence[tables.Opened],
         options: ReadOptions,
         progress: Progress | None,
-    ) -> tuple[ProfileTable, list[outcome.Outcome], list[Split]]:
-        """One job over a log: profiles, what the tasks met, and what they were given."""
+    ) -> "_Run":
+        """One job over a log."""
         ours = [each for each in log.readings if not isinstance(each[0], tables.SparkFormat)]
         cores = self.session.sparkContext.defaultParallelism
         splits = splits_of(ours, self.options.split_bytes, 2 * cores)
@@ -80,8 +99,9 @@ class SparkEngine:
         partials = parts[0]
         for more in parts[1:]:
             partials = partials.unionAll(more)
-        table, outcomes = self._fetched(self._merged(partials, width), width, log, progress)
-        return table, outcomes, splits
+        kept = self._merged(partials, width).persist(_storage())
+        table, outcomes = self._fetched(kept, width, log, progress)
+        return _Run(kept, table, outcomes, splits)
 
     def _opened(
         self, paths: Sequence[str], options: ReadOptions, quarantine: Quarantine
@@ -115,17 +135,14 @@ class SparkEngine:
         return self.options.merge_tasks or max(cores, min(width, _MOST_TASKS))
 
     def _fetched(
-        self, merged: "DataFrame", width: int, log: EventLog, progress: Progress | None
+        self, kept: "DataFrame", width: int, log: EventLog, progress: Progress | None
     ) -> tuple[ProfileTable, list[outcome.Outcome]]:
         """Run the job and bring its result home.
 
         It is kept on the executors' disks meanwhile: fetched partition by partition, as it is so
         that the driver need not hold it twice, it would be merged one partition after another.
         """
-        from pyspark import StorageLevel  # noqa: PLC0415
-
         table, outcomes = ProfileTable(self.families.names), list[outcome.Outcome]()
-        kept = merged.persist(StorageLevel.DISK_ONLY)
         with watched(self.session, width, log.total_bytes, progress):
             kept.count()
         for row in kept.toLocalIterator():
@@ -136,10 +153,15 @@ class SparkEngine:
             if batch.num_rows:
                 records = unpacked(batch.column("record"))
                 table.merge_profiles(batch.column("account_id"), records)
-        kept.unpersist()
         for each in outcomes:
             table.model_names |= each.models
         return table, sorted(outcomes, key=lambda each: each.split)
+
+
+def _storage() -> "StorageLevel":
+    from pyspark import StorageLevel  # noqa: PLC0415
+
+    return StorageLevel.DISK_ONLY
 
 
 def _measure(session: "SparkSession", work: task.Work, splits: list[Split]) -> "DataFrame":
