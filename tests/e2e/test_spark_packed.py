@@ -52,7 +52,7 @@ def test_each_command_of_the_guide_submits_the_packed_environment() -> None:
     """What the vendors' commands add differs; what the test above runs is in each of them."""
     blocks = re.findall(r"```text\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     submits = [block for block in blocks if "submit.py" in block]
-    assert len(submits) == 3  # EMR, Dataproc, Kubernetes
+    assert len(submits) == 4  # here, EMR, Dataproc, Kubernetes
     for block in submits:
         assert re.search(r"--archives[ =]\S+/environment\.tar\.gz#environment ", block), block
         assert PYTHON in block
