@@ -9,7 +9,7 @@ in one comparison whether an event belongs at all. ``settle`` restores the order
 import numpy as np
 from numba import njit
 
-from stillwatch.profiles.fields import EXEMPLAR_BYTES, EXEMPLARS, SAMPLE
+from stillwatch.profiles.fields import EMPTY, EXEMPLAR_BYTES, EXEMPLARS, SAMPLE
 from stillwatch.profiles.merge import Profiles, copy_event, copy_text
 
 LIMITS = 1 + EXEMPLARS
@@ -82,10 +82,13 @@ def settle(profiles, limits, spare) -> None:  # type: ignore[no-untyped-def]
     room = spare[0]
     for i in range(profiles.size):
         profile = profiles[i]
-        if _ranks(profile.sample_key, SAMPLE, order):
-            for slot in range(SAMPLE):
+        used = 0
+        while used < SAMPLE and profile.sample_key[used] != EMPTY:  # free slots are the last ones
+            used += 1
+        if _ranks(profile.sample_key, used, order):
+            for slot in range(used):
                 copy_event(profile, slot, room, slot)
-            for slot in range(SAMPLE):
+            for slot in range(used):
                 copy_event(room, order[slot], profile, slot)
         if _ranks(limits[i, 1:], EXEMPLARS, order):
             for slot in range(EXEMPLARS):

@@ -6,7 +6,7 @@
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
@@ -65,7 +65,7 @@ class ProfileTable:
     def add(self, batch: pa.RecordBatch, requests: Requests, text: TextFeatures) -> None:
         """Fold a batch of events, with its measured columns and text, into the table."""
         rows = self.rows(batch.column("account_id"))
-        self._remember_models(batch.column("model"), requests)
+        self.model_names |= models_in(batch.column("model"), requests, self.model_names)
         data, offsets = string_buffers(batch.column("prompt"))
         if not self._open:
             self._limits[: len(self)] = limits_of(self.profiles)
@@ -157,12 +157,15 @@ class ProfileTable:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(block, range(0, len(self), _BLOCK)))
 
-    def _remember_models(self, models: pa.Array, requests: Requests) -> None:
-        hashes = requests.hashes[:, 0]
-        for key in pc.unique(pa.array(hashes)).to_pylist():
-            if key and key not in self.model_names:
-                row = int(np.argmax(hashes == np.uint64(key)))
-                self.model_names[key] = models[row].as_py()
+
+def models_in(models: pa.Array, requests: Requests, known: Mapping[int, str]) -> dict[int, str]:
+    """Names of the models of a batch that are not ``known``, by hash."""
+    hashes = requests.hashes[:, 0]
+    return {
+        key: models[int(np.argmax(hashes == np.uint64(key)))].as_py()
+        for key in pc.unique(pa.array(hashes)).to_pylist()
+        if key and key not in known
+    }
 
 
 @njit(nogil=True, cache=True)

@@ -10,7 +10,7 @@ Spark runs a task again.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,6 +35,18 @@ _BLOCKS: Final = "block binary"
 _MOST_TASKS: Final = 2000
 
 
+class _Run(NamedTuple):
+    """What came of one job."""
+
+    kept: "DataFrame"
+    """The profiles, on the executors' disks."""
+    table: ProfileTable
+    outcomes: list[outcome.Outcome]
+    """What the tasks met."""
+    splits: list[Split]
+    """What they were given."""
+
+
 @dataclass(frozen=True, slots=True)
 class SparkEngine:
     """Profiles on the executors of a session."""
@@ -54,10 +66,31 @@ class SparkEngine:
     ) -> Read:
         """Profiles of all events of ``paths`` (see ``interface.Engine``); also of ``tables``."""
         log, opened = self._opened(paths, options, quarantine)
+        run = self._run(log, opened, options, progress)
+        while damaged := [file for each in run.outcomes for file in each.tally.left_out]:
+            run.kept.unpersist()
+            log.tally.left_out.extend(damaged)
+            log = log.rest()
+            run = self._run(log, opened, options, progress)
+        if not self.keeps:
+            run.kept.unpersist()
+        _account(log, run.outcomes, run.splits)
+        formats = {source.format for source in log.sources}
+        home = run.kept if self.keeps else None
+        return Read(run.table, tuple(sorted(formats)), log.remarks, home)
+
+    def _run(
+        self,
+        log: EventLog,
+        opened: Sequence[tables.Opened],
+        options: ReadOptions,
+        progress: Progress | None,
+    ) -> "_Run":
+        """One job over a log."""
         ours = [each for each in log.readings if not isinstance(each[0], tables.SparkFormat)]
         cores = self.session.sparkContext.defaultParallelism
         splits = splits_of(ours, self.options.split_bytes, 2 * cores)
-        work = task.work_of(options, self.families)
+        work = task.work_of(options, self.families, spare_damaged=log.most_damaged > 0)
         parts = [_measure(self.session, work, splits)] if splits else []
         width = len(splits)
         for each in opened:
@@ -68,12 +101,7 @@ class SparkEngine:
             partials = partials.unionAll(more)
         kept = self._merged(partials, width).persist(_storage())
         table, outcomes = self._fetched(kept, width, log, progress)
-        if not self.keeps:
-            kept.unpersist()
-        _account(log, outcomes, splits)
-        formats = {source.format for source in log.sources}
-        home = kept if self.keeps else None
-        return Read(table, tuple(sorted(formats)), log.remarks, home)
+        return _Run(kept, table, outcomes, splits)
 
     def _opened(
         self, paths: Sequence[str], options: ReadOptions, quarantine: Quarantine
@@ -87,7 +115,8 @@ class SparkEngine:
             if tables.is_table(path)
         ]
         foreign = [(tables.SparkFormat(), each.reading) for each in opened]
-        return EventLog((*log.readings, *foreign), log.tally, log.passed_over), opened
+        readings = (*log.readings, *foreign)
+        return EventLog(readings, log.tally, log.passed_over, log.most_damaged), opened
 
     def _merged(self, partials: "DataFrame", width: int) -> "DataFrame":
         from pyspark.sql import functions as f  # noqa: PLC0415 - an optional extra

@@ -2,8 +2,8 @@
 
 The parts are those of the local engine, one thread per task: Spark starts as many tasks as there
 are cores. A worker process keeps its kernel (and its memory of pieces of text) for the next
-split. At most ``ROOM`` accounts are held at a time; when there are more, the partials leave and
-counting starts anew, so the memory of a task does not depend on the data.
+split. Events are folded account by account (``profiles.gathered``), ``ROOM`` of them at a time at
+most: then the partials leave and counting starts anew, so memory does not depend on the data.
 """
 
 import fcntl
@@ -12,9 +12,12 @@ import pickle
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from llvmlite import binding  # type: ignore[import-untyped]
 from numba.core import config as numba_config
@@ -24,20 +27,20 @@ from stillwatch.engines.spark.faults import TaskFault
 from stillwatch.engines.spark.outcome import Kept, Outcome
 from stillwatch.engines.spark.splits import Split
 from stillwatch.errors import StillwatchError
-from stillwatch.logs import Reading, ReadOptions, Tally, registry
+from stillwatch.logs import LogFormat, Reading, ReadOptions, Tally, registry
+from stillwatch.logs.eventlog import whole
 from stillwatch.logs.interface import JoiningFormat, Source
 from stillwatch.logs.parquet import canonical
+from stillwatch.profiles.gathered import Gathered
 from stillwatch.profiles.packed import packed, unpacked
-from stillwatch.profiles.phrases import FamilyTable
+from stillwatch.profiles.phrases import FamilyTable, load_families, shipped_rules
 from stillwatch.profiles.requests import requests
 from stillwatch.profiles.table import ProfileTable
-from stillwatch.profiles.text import TextFeatures, TextKernel
+from stillwatch.profiles.text import DIM, TextKernel
 from stillwatch.profiles.words import WordVectors
 
-ROOM: Final = 32_768
-"""Accounts a task holds, 400 MB of profiles."""
-BLOCK: Final = 1024
-"""Partials handed on at a time, 12 MB at most."""
+ROOM: Final = 32 * SLICE
+"""Events a task holds, 600 MB: what 128 MB of a log have. An account has a partial for each such room."""
 PARTIALS: Final = pa.schema(
     [("account_id", pa.string()), ("salt", pa.int64()), ("record", pa.binary()),
      ("outcome", pa.binary())]
@@ -57,12 +60,17 @@ class Work:
     key: bytes
     """Tells one table of families from another."""
     room: int = ROOM
+    """Events held at a time; at least ``SLICE``."""
+    spare_damaged: bool = False
+    """Whether a damaged file is told in the outcome, for the driver to judge, or is an error."""
 
 
-def work_of(options: ReadOptions, families: FamilyTable, room: int = ROOM) -> Work:
+def work_of(
+    options: ReadOptions, families: FamilyTable, room: int = ROOM, *, spare_damaged: bool = False
+) -> Work:
     """The work of a run."""
     key = hashlib.sha256(pickle.dumps(families)).digest()
-    return Work(replace(options, bad_row_limit=1.0), families, key, room)
+    return Work(replace(options, bad_row_limit=1.0), families, key, room, spare_damaged)
 
 
 def measured(work: Work, splits: Iterable[Split]) -> Iterator[pa.RecordBatch]:
@@ -75,8 +83,13 @@ def measured(work: Work, splits: Iterable[Split]) -> Iterator[pa.RecordBatch]:
             if isinstance(reader, JoiningFormat):
                 batches = reader.joined(readings)
             else:
-                batches = (batch for each in readings for batch in reader.batches(each))
+                batches = chain.from_iterable(_of_file(work, reader, each) for each in readings)
             yield from _partials(work, split.number, batches, tally, bad)
+
+
+def _of_file(work: Work, reader: LogFormat, reading: Reading) -> Iterator[pa.RecordBatch]:
+    batches = reader.batches(reading)
+    return whole(reading, batches) if work.spare_damaged else batches
 
 
 def measured_rows(
@@ -99,28 +112,27 @@ def measured_rows(
 def _partials(
     work: Work, number: int, batches: Iterable[pa.RecordBatch], tally: Tally, bad: Kept
 ) -> Iterator[pa.RecordBatch]:
-    names = work.families.names
-    table, models = ProfileTable(names), dict[int, str]()
-    kernel, room = _kernel(work)
+    kernel, gathered, spare = _kernel(work)
+    gathered.model_names.clear()
+    gathered.forget()
     for batch in batches:
+        if tally.left_out:
+            continue  # all is read again without that file; whether others are damaged is asked
         for start in range(0, batch.num_rows, SLICE):
             part = batch.slice(start, SLICE)
-            text = kernel.features(part.column("prompt"), room)
-            table.add(part, requests(part), text)
-        if len(table) > work.room:
-            models |= table.model_names
-            yield from handed_on(table, number)
-            table = ProfileTable(names)
-    yield from handed_on(table, number)
-    outcome = Outcome(number, tally, tuple(bad.rows), bad.uncounted, models | table.model_names)
-    yield alone(outcome.packed(), number)
+            if gathered.held + part.num_rows > work.room:
+                yield from _handed_on(gathered, number)
+            kernel.features(part.column("prompt"), gathered.place(part.num_rows, spare))
+            gathered.add(part, requests(part))
+    yield from _handed_on(gathered, number)
+    models = dict(gathered.model_names)
+    yield alone(Outcome(number, tally, tuple(bad.rows), bad.uncounted, models).packed(), number)
 
 
-def handed_on(table: ProfileTable, salt: int) -> Iterator[pa.RecordBatch]:
-    """All profiles of a table as batches of ``PARTIALS``."""
-    for start in range(0, len(table), BLOCK):
-        ids = pa.array(table.account_ids[start : start + BLOCK], pa.string())
-        yield batch_of(ids, packed(table.profiles[start : start + BLOCK]), salt)
+def _handed_on(gathered: Gathered, salt: int) -> Iterator[pa.RecordBatch]:
+    """All profiles as batches of ``PARTIALS``."""
+    for ids, profiles in gathered.profiles():
+        yield batch_of(ids, packed(profiles), salt)
 
 
 def batch_of(ids: pa.Array, records: pa.Array, salt: int) -> pa.RecordBatch:
@@ -150,21 +162,22 @@ def carried() -> Iterator[None]:
         raise TaskFault(error) from None
 
 
-_KERNELS: dict[bytes, tuple[TextKernel, TextFeatures]] = {}
-"""The kernel of this process, and room to measure in."""
+Kernel = tuple[TextKernel, Gathered, npt.NDArray[np.float32]]
+"""A kernel, room for what it measures, and room for what of that no profile needs."""
+_KERNELS: dict[tuple[bytes, int], Kernel] = {}
+"""The kernel of this process."""
 
 
-def _kernel(work: Work) -> tuple[TextKernel, TextFeatures]:
-    if work.key not in _KERNELS:
+def _kernel(work: Work) -> Kernel:
+    key = work.key, work.room
+    if key not in _KERNELS:
         _KERNELS.clear()
         with _one_compiles():
-            made = TextKernel(work.families, WordVectors()), TextFeatures.zeros(SLICE)
-            warm(work.families, *made)
-        _KERNELS[work.key] = made
-    return _KERNELS[work.key]
+            _KERNELS[key] = warm(work.families, work.room)
+    return _KERNELS[key]
 
 
-def warm(families: FamilyTable, kernel: TextKernel, room: TextFeatures) -> None:
+def warm(families: FamilyTable, room: int = SLICE) -> Kernel:
     """Compile or load all that measuring and merging needs, with one event."""
     event = pa.RecordBatch.from_pydict(
         {
@@ -175,9 +188,18 @@ def warm(families: FamilyTable, kernel: TextKernel, room: TextFeatures) -> None:
             "prompt": ["one"],
         }
     )
-    table = ProfileTable(families.names)
-    table.add(event, requests(event), kernel.features(event.column("prompt"), room))
-    table.merge_profiles(pa.array(["a"]), unpacked(packed(table.profiles)))
+    kernel, gathered = TextKernel(families, WordVectors()), Gathered(families.names, room)
+    spare = np.zeros((SLICE, DIM), dtype=np.float32)
+    kernel.features(event.column("prompt"), gathered.place(1, spare))
+    gathered.add(event, requests(event))
+    for ids, profiles in gathered.profiles():
+        ProfileTable(families.names).merge_profiles(ids, unpacked(packed(profiles)))
+    return kernel, gathered, spare
+
+
+def compiled() -> None:
+    """Compile the kernels beside their sources, for an environment that is packed after that."""
+    warm(FamilyTable.compile(load_families(shipped_rules() / "phrases")))
 
 
 @contextmanager

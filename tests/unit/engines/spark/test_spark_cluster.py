@@ -2,21 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
 
+from stillwatch.engines.interface import Read
 from stillwatch.engines.spark.engine import SparkEngine
 from stillwatch.logs import Quarantine
 from tests.clusters import (
     OPTIONS,
     TWO_EXECUTORS,
+    World,
     assert_same,
     cluster,
+    cut_anew,
+    found,
     local,
     needs_spark,
     read,
-    shapes,
+    world,
 )
 
 pytestmark = needs_spark
@@ -29,8 +34,13 @@ def engine() -> Iterator[SparkEngine]:
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    return shapes(tmp_path_factory.mktemp("logs"))
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return world(tmp_path_factory.mktemp("log") / "world")
+
+
+@pytest.fixture(scope="module")
+def expected(simulated: World) -> Read:
+    return local(simulated.events)
 
 
 def executors() -> list[psutil.Process]:
@@ -44,24 +54,31 @@ def _runs_tasks(process: psutil.Process) -> bool:
     return False
 
 
-def test_two_executors_give_the_bytes_of_the_local_engine(
-    engine: SparkEngine, logs: dict[str, list[str]]
+def test_two_executors_give_profiles_and_findings_of_the_local_engine(
+    engine: SparkEngine, simulated: World, expected: Read, tmp_path: Path
 ) -> None:
-    assert_same(read(engine, logs["files, shuffled"]), local(logs["row groups"]))
+    got = read(engine, cut_anew(simulated, tmp_path / "log", files=9, seed=3))
+    assert_same(got, expected)
+    assert found(got, simulated) == found(expected, simulated)
     assert len(executors()) == 2
 
 
-def test_a_killed_executor_changes_nothing(engine: SparkEngine, logs: dict[str, list[str]]) -> None:
-    killed: dict[str, psutil.Process] = {}
+def test_a_killed_executor_changes_nothing(
+    engine: SparkEngine, simulated: World, expected: Read, tmp_path: Path
+) -> None:
+    """One in the middle of the job, and one when all is merged but nothing has come home."""
+    killed: list[tuple[int, psutil.Process]] = []
 
     def kill(done: int, total: int) -> None:
-        """As the job begins, and when all is merged but nothing has come home."""
-        when = "begun" if done < total else "merged"
-        if when not in killed:
-            killed[when] = executors()[0]
-            killed[when].kill()
+        if done and (not killed or done == total):
+            [victim, *_] = executors()
+            victim.kill()
+            killed.append((done, victim))
 
-    got = engine.read(logs["row groups"], OPTIONS, Quarantine(None), kill)
-    assert set(killed) == {"begun", "merged"}
-    assert not any(map(_runs_tasks, killed.values()))
-    assert_same(got, local(logs["row groups"]))
+    paths = cut_anew(simulated, tmp_path / "log", files=20, seed=4)
+    got = engine.read(paths, OPTIONS, Quarantine(None), kill)
+    total = sum(path.stat().st_size for path in (tmp_path / "log").iterdir())
+    assert 0 < killed[0][0] < total == killed[-1][0]
+    assert not any(_runs_tasks(process) for _, process in killed)
+    assert_same(got, expected)
+    assert found(got, simulated) == found(expected, simulated)

@@ -8,14 +8,36 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from stillwatch.engines.interface import Read
 from stillwatch.engines.spark import faults
 from stillwatch.engines.spark.engine import SparkEngine
 from stillwatch.errors import EmptyInput, InputError, StillwatchError, TooManyBadRows
 from stillwatch.logs import Quarantine, ReadOptions, parse_mapping
 from stillwatch.profiles.days import by_day, day_number
-from tests.clusters import OPTIONS, assert_same, cluster, local, needs_spark, read, rows, shapes
+from tests.clusters import (
+    ONE_IN_A_HUNDRED,
+    OPTIONS,
+    VICTIM,
+    World,
+    assert_same,
+    cluster,
+    cut_anew,
+    cut_short,
+    found,
+    local,
+    needs_spark,
+    overwritten,
+    read,
+    rows,
+    shapes,
+    thousand,
+    world,
+)
 from tests.logfiles import write_jsonl
+from tests.profiling import by_account
 from tests.support import batch
 
 pytestmark = needs_spark
@@ -30,6 +52,18 @@ def engine() -> Iterator[SparkEngine]:
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return shapes(tmp_path_factory.mktemp("logs"))
+
+
+@pytest.fixture(scope="module")
+def simulated(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[World, Read, tuple[object, ...]]:
+    """A log with campaigns, its profiles by one thread, and what is found in it."""
+    log = world(tmp_path_factory.mktemp("log") / "world")
+    expected = local(log.events)
+    said = found(expected, log)
+    assert all(said[:3])  # accounts, flagged ones, campaigns: there is something to differ in
+    return log, expected, said
 
 
 @pytest.mark.parametrize("shape", ["row groups", "files, shuffled", "ranges of lines"])
@@ -47,6 +81,40 @@ def test_every_shape_gives_the_bytes_of_the_local_engine(
     assert got.formats == local(paths).formats
     assert told[-1][0] == told[-1][1] > 0
     assert told == sorted(told)
+
+
+@settings(max_examples=3, deadline=None)
+@given(files=st.integers(2, 12), seed=st.integers(0, 2**32 - 1))
+def test_any_order_in_any_files_gives_one_set_of_profiles_and_findings(
+    engine: SparkEngine,
+    simulated: tuple[World, Read, tuple[object, ...]],
+    tmp_path_factory: pytest.TempPathFactory,
+    files: int,
+    seed: int,
+) -> None:
+    """One thread, two threads and Spark; profiles to the byte, so nothing is left to judging."""
+    log, expected, said = simulated
+    paths = cut_anew(log, tmp_path_factory.mktemp("cut") / "log", files, seed)
+    for got in (local(paths, workers=1), local(paths, workers=2), read(engine, paths)):
+        assert_same(got, expected)
+        assert found(got, log) == said
+
+
+def test_a_corrupt_file_among_a_thousand_changes_no_result(
+    engine: SparkEngine, tmp_path: Path
+) -> None:
+    folder = thousand(tmp_path / "logs")
+    victim = folder / VICTIM
+    whole = victim.read_bytes()
+    expected = local([str(path) for path in sorted(folder.iterdir()) if path != victim])
+    for number, damage in enumerate((overwritten, cut_short)):
+        victim.write_bytes(damage(whole))
+        here, there = tmp_path / f"here{number}.jsonl", tmp_path / f"there{number}.jsonl"
+        got = read(engine, [str(folder)], ONE_IN_A_HUNDRED, there)
+        assert by_account(got.table) == by_account(expected.table)
+        assert got.remarks == local([str(folder)], ONE_IN_A_HUNDRED, here).remarks
+        assert there.read_bytes() == here.read_bytes()
+        assert there.read_bytes().count(b"\n") == 1
 
 
 def test_days_are_told_apart_on_executors_too(

@@ -23,7 +23,8 @@ from tests.profiling import by_account, families, profiled
 from tests.support import batch
 
 ROWS = events(240)
-WORK = task.work_of(OPTIONS, families(), room=5)
+WORK = task.work_of(OPTIONS, families(), room=240)
+SMALL = replace(WORK, room=25)
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +32,12 @@ def whole() -> dict[str, bytes]:
     return by_account(profiled(ROWS))
 
 
-def partials(parts: Iterable[list[int]]) -> pa.Table:
+def partials(parts: Iterable[list[int]], work: task.Work = WORK) -> pa.Table:
     """Partials and outcomes of parts of the log, each a split of its own."""
     made: list[pa.RecordBatch] = []
     for number, part in enumerate(parts):
-        given = [batch([ROWS[row] for row in part])] if part else []
-        made += task._partials(WORK, number, given, Tally(good=len(part)), Kept())
+        given = (batch([ROWS[row] for row in part[at : at + 20]]) for at in range(0, len(part), 20))
+        made += task._partials(work, number, given, Tally(good=len(part)), Kept())
     return pa.Table.from_batches(made, schema=task.PARTIALS)
 
 
@@ -66,11 +67,13 @@ def profiles_in(table: pa.Table) -> dict[str, bytes]:
 
 @settings(max_examples=25)
 @given(st.lists(st.integers(0, 5), min_size=240, max_size=240), st.randoms(), st.integers(1, 4),
-       st.integers(1, 60), st.integers(1, 3))  # fmt: skip
-def test_any_cut_and_any_rounds_give_one_answer(whole, homes, random, tasks, size, rounds) -> None:  # type: ignore[no-untyped-def]
+       st.integers(1, 60), st.integers(1, 3), st.sampled_from([WORK, SMALL]))  # fmt: skip
+def test_any_cut_and_any_rounds_give_one_answer(  # type: ignore[no-untyped-def]
+    whole, homes, random, tasks, size, rounds, work
+) -> None:
     order = list(range(240))
     random.shuffle(order)
-    table = partials([[row for row in order if homes[row] == part] for part in range(6)])
+    table = partials([[row for row in order if homes[row] == part] for part in range(6)], work)
     for _ in range(rounds):
         table = merged(table, tasks, size)
     assert profiles_in(table) == whole
@@ -80,11 +83,13 @@ def test_any_cut_and_any_rounds_give_one_answer(whole, homes, random, tasks, siz
     assert {name for each in told for name in each.models.values()} == {f"m{i}" for i in range(5)}
 
 
-def test_a_task_holds_few_accounts_and_its_output_is_bounded() -> None:
+def test_a_task_holds_few_events_and_counts_anew() -> None:
     given = [batch(ROWS[start : start + 10]) for start in range(0, 240, 10)]
-    made = list(task._partials(WORK, 0, iter(given), Tally(), Kept()))
-    assert len(made) > 3  # counting began anew
-    assert max(each.num_rows for each in made) <= WORK.room + 10
+    made = list(task._partials(SMALL, 0, iter(given), Tally(), Kept()))
+    *rounds, told = made
+    assert len(rounds) == 12
+    assert max(each.num_rows for each in rounds) <= 20
+    assert unpacked(told.column("outcome")[0].as_py()).models == profiled(ROWS).model_names
 
 
 def test_blocks_come_back() -> None:
@@ -97,7 +102,7 @@ def test_a_split_is_read_by_the_project_s_reader(tmp_path: Path, whole: dict[str
     path = tmp_path / "a.parquet"
     pq.write_table(pa.Table.from_batches([batch(ROWS)]), path)
     split = Split(3, "parquet", (Source(str(path), "parquet", path.stat().st_size, None),))
-    made = pa.Table.from_batches(list(task.measured(replace(WORK, room=99), [split])))
+    made = pa.Table.from_batches(list(task.measured(WORK, [split])))
     assert profiles_in(made) == whole
     [told] = made.column("outcome").drop_null().to_pylist()
     assert unpacked(told).tally.good == 240
