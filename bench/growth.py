@@ -3,7 +3,8 @@
 One log is simulated and kept under bench/data: 100,000 accounts on 50 days of a million events each,
 5 GB, a quarter of an hour to make. A size of N million events is its first N days. Stages run in this
 process, one thread each, on the first ``--sample`` batches; commands run on all of a size in processes of
-their own, the smallest once before to compile what they need.
+their own, the smallest once before to compile what they need. Beside that, logs of two million events on
+five days by other numbers of accounts and of campaigns.
 
     python bench/growth.py [--largest 50]
 """
@@ -32,6 +33,11 @@ ACCOUNTS = 100_000
 VOLUME = 0.5
 """Of a million events of so many accounts in a day."""
 FOLDER = DATA / f"growth-{max(SIZES)}"
+SHAPES = ((25_000, 60), (100_000, 15), (100_000, 60), (100_000, 240), (400_000, 60))
+"""Accounts and campaigns of logs with ``EVENTS`` events in ``DAYS`` days."""
+EVENTS, DAYS = 2_000_000, 5
+A_DAY = 20
+"""Events of an account in a day at volume 1."""
 OPTIONS = ReadOptions(columns=READ, batch_rows=SLICE, encoded=True)
 
 
@@ -43,6 +49,24 @@ def log_of(days: int) -> list[Path]:
             "--volume", VOLUME, "--pasted", 30, "--json",
         )  # fmt: skip
     return sorted((FOLDER / "events").glob("*.parquet"))[:days]
+
+
+def shaped(accounts: int, campaigns: int) -> list[Any]:
+    """Detection on a log of another shape, which is made where it is not there."""
+    folder = DATA / f"growth-{accounts}-{campaigns}"
+    if not (folder / "labels.parquet").exists():
+        stillwatch(
+            "simulate", "--out", folder, "--accounts", accounts, "--campaigns", campaigns, "--days", DAYS,
+            "--seed", 1, "--volume", EVENTS / (A_DAY * DAYS * accounts), "--pasted", 30, "--json",
+        )  # fmt: skip
+    log, profiles = folder / "events", DATA / "growth-profiles.parquet"
+    out = DATA / "growth-result"
+    events = sum(pq.read_metadata(file).num_rows for file in log.glob("*.parquet"))
+    whole = stillwatch("detect", log, "--out", out, "--json")
+    stillwatch("profile", log, "--out", profiles, "--json")
+    judged = stillwatch("detect", profiles, "--out", out, "--json")
+    cost = [round(whole.wall, 1), round(whole.cpu / events * 1e6, 2), round(whole.peak, 2)]
+    return [f"{accounts:,}", campaigns, f"{events:,}", *cost, round(judged.cpu, 1)]
 
 
 def cpu_of(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -117,6 +141,19 @@ def measured(largest: int, sample: int = 30, *, make: bool = True) -> dict[str, 
     return {
         "tables": [
             {"title": "Commands, one run each", "head": head, "rows": rows},
+            {
+                "title": "Other shapes, one run each",
+                "head": (
+                    "accounts",
+                    "campaigns",
+                    "events",
+                    "detect, wall s",
+                    "CPU µs/event",
+                    "peak RSS GB",
+                    "detect on its profiles, CPU s",
+                ),
+                "rows": [shaped(*shape) for shape in SHAPES],
+            },
             {
                 "title": "By stage, the first day",
                 "head": ("what", "of", "figure"),
