@@ -14,11 +14,8 @@ Rules
 
 import asyncio
 import logging
-import time
 from collections import deque
-from collections.abc import Coroutine
-from email.utils import formatdate
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import httptools
 
@@ -31,48 +28,16 @@ from stillwatch.gateway.heads import (
     waits_to_go_on,
     without_offer,
 )
-from stillwatch.gateway.http import Asked, Handler, Later, Reply, Stream, head, problem
-from stillwatch.gateway.limits import Limits
+from stillwatch.gateway.http import Asked, Later, Reply, Stream, problem, written
+from stillwatch.gateway.shared import Shared
 
 log = logging.getLogger("stillwatch.gateway")
 _WAITING: Final = 16
 """Requests behind an answer that takes time."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_NO_BODY: Final = frozenset({204, 304})
 _FOREVER: Final = float("inf")
 _HIGH: Final = 256 * 1024
 """Bytes that may wait to be taken before nothing more is read."""
-
-
-class Shared:
-    """What the connections of one worker have in common."""
-
-    def __init__(self, handler: Handler, limits: Limits) -> None:
-        self.handler, self.limits = handler, limits
-        self.loop = asyncio.get_running_loop()
-        self.open: set[Connection] = set()
-        self.leaving: set[Connection] = set()
-        """Whose other side has ended with a lease on its way to it."""
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.draining = False
-        self.date = b""
-        self.tick()
-
-    def tick(self) -> None:
-        """Once in a while: set the date, and end what took too long."""
-        self.date = b"date: %b\r\n" % formatdate(time.time(), usegmt=True).encode()
-        now = self.loop.time()
-        for connection in [one for one in self.open if one.deadline < now]:
-            connection.late()
-        for connection in list(self.leaving):
-            connection.look()
-
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run something that is to end with the worker."""
-        task = self.loop.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
 
 
 class Connection(asyncio.Protocol):
@@ -310,18 +275,7 @@ class Connection(asyncio.Protocol):
 
     def _tell(self, reply: Reply, headless: bool, keep: bool, old: bool) -> None:
         """Put an answer among those that leave next."""
-        lines = head(reply.status, reply.media if reply.body else b"", reply.fields)
-        lines.append(self.shared.date)
-        if reply.status not in _NO_BODY:
-            lines.append(b"content-length: %d\r\n" % len(reply.body))
-        if not keep:
-            lines.append(b"connection: close\r\n")
-        elif old:
-            lines.append(b"connection: keep-alive\r\n")
-        lines.append(b"\r\n")
-        if not headless and reply.status not in _NO_BODY:
-            lines.append(reply.body)
-        self._out += lines
+        self._out += written(reply, self.shared.date, headless=headless, keep=keep, old=old)
         if reply.lease:
             self._deliveries.sent(reply.lease, self.shared.loop.time())
         if not keep:

@@ -18,6 +18,7 @@ _LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 Fields = tuple[tuple[bytes, bytes], ...]
+_NO_BODY: Final = frozenset({204, 304})
 
 
 class Asked(NamedTuple):
@@ -98,3 +99,19 @@ def problem(status: int, said: str, fields: Fields = ()) -> Reply:
 def told(status: int, value: Mapping[str, Any], fields: Fields = ()) -> Reply:
     """JSON."""
     return Reply(status, orjson.dumps(value), JSON, fields)
+
+
+def written(reply: Reply, date: bytes, *, headless: bool, keep: bool, old: bool) -> list[bytes]:
+    """An answer as it leaves, in parts; ``date`` is the whole line."""
+    lines = head(reply.status, reply.media if reply.body else b"", reply.fields)
+    lines.append(date)
+    if reply.status not in _NO_BODY:
+        lines.append(b"content-length: %d\r\n" % len(reply.body))
+    if not keep:
+        lines.append(b"connection: close\r\n")
+    elif old:
+        lines.append(b"connection: keep-alive\r\n")
+    lines.append(b"\r\n")
+    if not headless and reply.status not in _NO_BODY:
+        lines.append(reply.body)
+    return lines
