@@ -13,7 +13,6 @@ Rules
 """
 
 import asyncio
-import logging
 from collections import deque
 from typing import Final, cast
 
@@ -22,16 +21,15 @@ import httptools
 from stillwatch.gateway.delivery import Deliveries, arrival
 from stillwatch.gateway.heads import (
     Refused,
-    origin_form,
+    target_of,
     too_large,
     too_long,
     waits_to_go_on,
     without_offer,
 )
-from stillwatch.gateway.http import Asked, Later, Reply, Stream, problem, written
+from stillwatch.gateway.http import Asked, Later, Reply, Stream, failed, problem, written
 from stillwatch.gateway.shared import Shared
 
-log = logging.getLogger("stillwatch.gateway")
 _WAITING: Final = 16
 """Requests behind an answer that takes time."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -99,12 +97,10 @@ class Connection(asyncio.Protocol):
             self._fed(data)
         except Refused as refused:
             self._refuse(refused.reply)
-        except httptools.HttpParserCallbackError as error:
+        except httptools.HttpParserError as error:  # of ours too, raised in a callback
             cause = error.__context__
             known = cause.reply if isinstance(cause, Refused) else None
             self._refuse(known or problem(400, "this cannot be read as a request"))
-        except httptools.HttpParserError:
-            self._refuse(problem(400, "this cannot be read as a request"))
         else:
             if self._silent > self._limits.head_bytes:
                 self._refuse(too_long(self._limits))
@@ -206,13 +202,10 @@ class Connection(asyncio.Protocol):
         self._silent, self._reading = 0, False
         if self._ending or self._parser.should_upgrade():
             return
-        parser = self._parser
-        target, _, query = self._url.partition(b"?")
-        if not target.startswith(b"/"):
-            target = origin_form(target)
-        asked = Asked(parser.get_method(), target, query, self._headers, b"".join(self._body))
-        keep = parser.should_keep_alive()
-        old = parser.get_http_version() != "1.1"
+        target, query = target_of(self._url)
+        asked = Asked(self._parser.get_method(), target, query, self._headers, b"".join(self._body))
+        keep = self._parser.should_keep_alive()
+        old = self._parser.get_http_version() != "1.1"
         if self._task is None:
             self._handle(asked, keep, old)
         elif len(self._waiting) < _WAITING:
@@ -227,7 +220,7 @@ class Connection(asyncio.Protocol):
         try:
             answer = self.shared.handler.answer(asked)
         except Exception as error:
-            answer = _failed(error)
+            answer = failed(error)
         keep = keep and not self.shared.draining
         if isinstance(answer, Reply):
             self._tell(answer, asked.method == b"HEAD", keep, old)
@@ -247,7 +240,7 @@ class Connection(asyncio.Protocol):
             reply = None
             self._transport.abort()
         except Exception as error:
-            reply = _failed(error)
+            reply = failed(error)
         self._task = None
         if self._lost:
             if reply is not None and reply.lease:
@@ -355,8 +348,3 @@ class Connection(asyncio.Protocol):
             if self._arrival():
                 self._deliveries.arrived()
             self._close()
-
-
-def _failed(error: Exception) -> Reply:
-    log.error("an error of the service: %s", type(error).__name__, exc_info=error)
-    return problem(500, type(error).__name__)

@@ -4,6 +4,7 @@ Rules: an answer is bytes that were put together once. A body of an answer is al
 length but for a stream, which is chunked (RFC 9112, 7.1), or ends with the connection for HTTP/1.0.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+log = logging.getLogger("stillwatch.gateway")
 JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
 NDJSON: Final = b"application/x-ndjson"
@@ -115,3 +117,9 @@ def written(reply: Reply, date: bytes, *, headless: bool, keep: bool, old: bool)
     if not headless and reply.status not in _NO_BODY:
         lines.append(reply.body)
     return lines
+
+
+def failed(error: Exception) -> Reply:
+    """The answer to who asked when an error of ours came; its words stay in the log."""
+    log.error("an error of the service: %s", type(error).__name__, exc_info=error)
+    return problem(500, type(error).__name__)
