@@ -6,20 +6,17 @@ each again and compares. ``make docs`` writes them::
     python -m docs.generate
 """
 
-import ast
 import dataclasses
-import inspect
 import re
 import sys
-import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import typer
+from docs.schemapages import schema
+from docs.tables import NOTE, field_docs, table
 from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -32,8 +29,6 @@ from stillwatch.config import _SECTIONS, Config
 from stillwatch.detection.cohesive import SENTENCES
 from stillwatch.detection.judge import DetectionOptions
 from stillwatch.detection.pooled import WEIGHTS
-from stillwatch.domain import finding
-from stillwatch.domain.tables import ACCOUNTS, EVENTS, LABELS, Column
 from stillwatch.engines.spark.options import FAN_IN, SPLIT_BYTES
 from stillwatch.intel.ids import TYPES
 from stillwatch.intel.schema import text as schema_text
@@ -42,12 +37,10 @@ from stillwatch.profiles.signals import LEAST, SIGNALS
 from stillwatch.provenance.combine import shipped
 from stillwatch.provenance.demands import Demands
 from stillwatch.provenance.limits import Limits as CorrelationLimits
-from stillwatch.report.schema import ACCOUNTS_RESULT_SCHEMA, CAMPAIGNS_RESULT_SCHEMA
 
 REFERENCE = Path(__file__).parent / "reference"
 SCHEMA_FOLDER = REFERENCE.parents[1] / "src" / "stillwatch" / "intel" / "schemas"
 WIDTH = 100
-_NOTE = "<!-- Written by docs/generate.py from the code; change that and run `make docs`. -->\n"
 
 _SETTINGS: Mapping[str, tuple[object, str]] = {
     "logs.bad_row_limit": (Config().bad_row_limit, "share of unreadable rows that stops a run"),
@@ -83,43 +76,10 @@ _SETTINGS: Mapping[str, tuple[object, str]] = {
 }
 """Settings whose meaning no dataclass carries: default and meaning."""
 
-_ACCOUNTS: Mapping[str, str] = {
-    "campaigns": "number of members",
-    "CampaignFinding": "account ids of the members",
-    "RunSummary": "accounts read",
-}
-_RESULT_MEANING: Mapping[str, str] = {
-    "account_id": "as in the log",
-    "members": "account ids",
-    "campaign_id": "reported campaign; null for none",
-    "events": "requests",
-    "first_seen": "earliest request",
-    "last_seen": "latest request",
-    "score": "higher is worse; comparable within one run",
-    "links": "what holds the members together",
-    "reasons": "what stands out, strongest first",
-    "exemplars": "prompts, cut; these never leave the provider",
-    "innocent": "the most plausible innocent explanation, and what would tell them apart",
-    "version": "of stillwatch",
-    "sources": "what was read, as given",
-    "formats": "of the logs read; `profiles` for stored profiles",
-    "quarantined": "rows that could not be used",
-    "reference_accounts": "accounts that served as reference",
-    "flagged": "accounts flagged",
-    "campaigns": "campaigns reported",
-    "coverage": "`name` and `share` of events with a value, for each optional column",
-    "seconds": "wall-clock time of the run",
-}
-_P_VALUES: Mapping[str, str] = {
-    "accounts": "against the reference of like volume; for members of a reported campaign the "
-    "campaign's p-value where that is smaller",
-    "campaigns": "of the group's cohesion, against natural groups of the same log",
-}
-
 
 def commands() -> str:
     """The page of all commands: what ``--help`` prints, verbatim."""
-    parts = [f"{_NOTE}# Commands\n\nWhat `--help` prints for each.\n"]
+    parts = [f"{NOTE}# Commands\n\nWhat `--help` prints for each.\n"]
     for words in command_paths():
         title = " ".join(("stillwatch", *words))
         parts.append(f"## {title}\n\n```text\n{help_text(words)}\n```\n")
@@ -169,7 +129,7 @@ def signals() -> str:
         if n in WEIGHTS
     ]
     kinds = [(f"`{k.name}`", k.sort, k.noun, f"{k.most:g}") for k in KINDS]
-    return f"""{_NOTE}# Signals
+    return f"""{NOTE}# Signals
 
 A signal is one number measured on a profile: of an account, or of a campaign's merged profile.
 Its suspicious direction is fixed beforehand. It is reported from {LEAST} requests (or {LEAST}
@@ -178,7 +138,7 @@ which neither accuses nor clears. Within a group the strongest signal counts, an
 capped, so that one oddity accuses nobody. Braces in the sentences stand for figures; `typical` is
 the median of the reference at like volume.
 
-{_table(("signal", "group", "suspicious", "needs", "sentence"), rows)}
+{table(("signal", "group", "suspicious", "needs", "sentence"), rows)}
 ## Cohesion of a group
 
 A campaign is not judged by how odd its accounts are but by whether they are one job. Only requests
@@ -189,14 +149,14 @@ These enter the test, in spreads of natural groups, with this weight (a negative
 low values are suspicious). The weights were fitted on simulated worlds
 ([ADR 5](../adr/0005-cohesion-weights.md)); what they promise is calibrated on your own log.
 
-{_table(("facet", "weight", "what it is", "sentence"), figures)}
+{table(("facet", "weight", "what it is", "sentence"), figures)}
 ## Links
 
 What two accounts may share. A shared thing counts log(accounts / holders) nats, so what is common
 links nobody; each further thing of one kind counts half of the one before, and a kind cannot exceed
 its cap. Links are shown as evidence for an analyst; groups are found by their scaffolds alone.
 
-{_table(("kind", "sort", "what is shared", "cap, nats"), kinds)}"""
+{table(("kind", "sort", "what is shared", "cap, nats"), kinds)}"""
 
 
 def configuration() -> str:
@@ -212,12 +172,12 @@ def configuration() -> str:
                 default, meaning = _SETTINGS[f"{section}.{name}"]
             shown = f"`{default}`" if isinstance(default, (int, float)) else str(default)
             rows.append((f"`{name}`", shown, meaning))
-        parts.append(f"## [{section}]\n\n{_table(('setting', 'default', 'meaning'), rows)}")
+        parts.append(f"## [{section}]\n\n{table(('setting', 'default', 'meaning'), rows)}")
     limits = [
         (f"`{f.name}`", f"{f.default:,}", field_docs(Limits)[f.name])
         for f in dataclasses.fields(Limits)
     ]
-    return f"""{_NOTE}# Configuration
+    return f"""{NOTE}# Configuration
 
 `--config FILE` names a TOML file. Every setting may be left out. A section or setting that is not
 known is an error that names the closest known one. `--fdr` and `--mapping` on the command line win
@@ -229,118 +189,7 @@ over the file.
 A log holds what strangers sent. These bounds are fixed; what one of them cuts or refuses is counted
 and shown by `stillwatch logs check`. Sizes are in bytes.
 
-{_table(("bound", "value", "meaning"), limits)}"""
-
-
-def schema() -> str:
-    """The page of tables: what is read and what is written."""
-    tables = (("accounts", ACCOUNTS_RESULT_SCHEMA), ("campaigns", CAMPAIGNS_RESULT_SCHEMA))
-    results = "\n".join(
-        f"### {name}.parquet\n\n"
-        + _table(("column", "type", "meaning"), _result_rows(name, arrow), escape=False)
-        for name, arrow in tables
-    )
-    kinds = (finding.AccountFinding, finding.CampaignFinding, finding.Reason, finding.Link)
-    records = "\n".join(f"### {kind.__name__}\n\n{_record(kind)}" for kind in kinds)
-    return f"""{_NOTE}# Tables
-
-## What is read
-
-Readers turn every log format into these tables. Columns that are not required may be missing
-altogether or null in single rows. Times are microseconds in UTC.
-
-### events: one row per request
-
-{_columns(EVENTS)}
-### accounts: one row per account, optional (`--accounts`)
-
-{_columns(ACCOUNTS)}
-### labels: where truth is known (`stillwatch evaluate --labels`)
-
-{_columns(LABELS)}
-## What is written
-
-`accounts.parquet` and `campaigns.parquet` hold no prompt.
-
-{results}
-### findings.jsonl
-
-One finding a line. `kind` is `account` or `campaign`; the other fields are those of
-`AccountFinding` or `CampaignFinding`.
-
-{records}
-### summary.json
-
-`schema` is the version of the layout, `files` the SHA-256 of the three data files; the rest is:
-
-{_record(finding.RunSummary)}"""
-
-
-def _columns(columns: Iterable[Column]) -> str:
-    rows = [
-        (
-            f"`{c.name}`",
-            c.type,
-            "yes" if c.required else "",
-            c.meaning,
-            f"`{c.otel}`" if c.otel else "",
-        )
-        for c in columns
-    ]
-    return _table(("column", "type", "required", "meaning", "OpenTelemetry"), rows)
-
-
-def _result_rows(name: str, arrow: pa.Schema) -> list[tuple[str, ...]]:
-    meanings = {
-        **field_docs(finding.AccountFinding),
-        **_RESULT_MEANING,
-        "p_value": _P_VALUES[name],
-        "accounts": _ACCOUNTS.get(name, ""),
-    }
-    return [(f"`{f.name}`", _arrow(f.type), meanings[f.name]) for f in arrow]
-
-
-def _arrow(kind: pa.DataType) -> str:
-    if pa.types.is_list(kind):
-        return f"list of {_arrow(kind.value_type)}"
-    if pa.types.is_struct(kind):
-        return "struct: " + ", ".join(f"`{field.name}`" for field in kind)
-    return str(kind)
-
-
-def _record(kind: type) -> str:
-    accounts = {"accounts": _ACCOUNTS.get(kind.__name__, "")}
-    meanings = {**_RESULT_MEANING, **accounts, **field_docs(kind)}
-    rows = [
-        (f"`{line.target.id}`", ast.unparse(line.annotation), meanings[line.target.id])
-        for line in _body(kind)
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
-    ]
-    return _table(("field", "type", "meaning"), rows)
-
-
-def _body(kind: type) -> list[ast.stmt]:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    assert isinstance(tree, ast.ClassDef)
-    return tree.body
-
-
-def field_docs(kind: type) -> dict[str, str]:
-    """The docstring lines under the fields of a dataclass, without their line breaks."""
-    docs: dict[str, str] = {}
-    for line, below in pairwise(_body(kind)):
-        if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)):
-            continue
-        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-            text = " ".join(str(below.value.value).replace("``", "`").split())
-            docs[line.target.id] = text[0].lower() + re.sub(r"(?<!\.)\.$", "", text[1:])
-    return docs
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, escape: bool = True) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    cells = [[cell.replace("|", "\\|") if escape else cell for cell in row] for row in lines]
-    return "".join("| " + " | ".join(row) + " |\n" for row in cells)
+{table(("bound", "value", "meaning"), limits)}"""
 
 
 def combiner() -> str:
@@ -380,11 +229,11 @@ def combiner() -> str:
             "`bench/RESULTS.md`.\n\n## Weights\n\n",
             "Standings are softened to `3 arctan(z / 3)`; the score is their weighted sum and the intercept "
             f"{card.intercept:g}.\n\n",
-            _table(("affinity", "weight"), weights),
+            table(("affinity", "weight"), weights),
             "\n## Quality\n\nEach pair is scored by weights that saw nothing of its cluster.\n\n",
-            _table(("figure", "value"), [(told[k], f"{v:g}") for k, v in quality.items()]),
+            table(("figure", "value"), [(told[k], f"{v:g}") for k, v in quality.items()]),
             "\n## Training table\n\n",
-            _table(("student", "teacher", "cluster", "held-out score"), pairs),
+            table(("student", "teacher", "cluster", "held-out score"), pairs),
             "\n## What a panel must have\n\nBelow these a judgement is refused.\n\n",
             _bounds(Demands),
             "\n## Bounds on what is read\n\n",
@@ -398,7 +247,7 @@ def _bounds(kind: type) -> str:
         (f"`{f.name}`", f"{f.default:,}", field_docs(kind)[f.name])
         for f in dataclasses.fields(kind)
     ]
-    return _table(("bound", "value", "meaning"), rows)
+    return table(("bound", "value", "meaning"), rows)
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

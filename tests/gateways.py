@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import uvloop
 
-from stillwatch.gateway.connection import Connection, Shared
+from stillwatch.gateway.connection import Connection
 from stillwatch.gateway.decider import Decider, FailRules, Taken
 from stillwatch.gateway.http import Handler
 from stillwatch.gateway.knowledge import Knowledge
@@ -21,6 +21,7 @@ from stillwatch.gateway.live import Live
 from stillwatch.gateway.metrics import Figures
 from stillwatch.gateway.service import Parts, Screening, Service
 from stillwatch.gateway.settings import Carriers, Settings, Streaming, bare_settings
+from stillwatch.gateway.shared import Shared
 from stillwatch.gateway.streaming import Streams
 from stillwatch.gateway.tokens import Door, make_missing, read_token
 

@@ -3,8 +3,9 @@
 import dataclasses
 
 import pytest
-from docs.generate import PAGES, REFERENCE, command_paths, configuration, field_docs, help_text
+from docs.generate import PAGES, REFERENCE, command_paths, configuration, help_text
 from docs.sharepages import SAID
+from docs.tables import field_docs
 
 from stillwatch.config import _SECTIONS, load_config
 from stillwatch.detection.judge import DetectionOptions

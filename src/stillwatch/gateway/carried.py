@@ -73,12 +73,19 @@ def _unknown(name: str) -> InputError:
 
 
 def _usable(request: Request, unusable: Count) -> Request:
-    """Without what stands in no decision; an empty text is nothing at all."""
+    """Without what stands in no decision; an empty text is nothing at all.
+
+    Of an address that is too long the beginning is kept: with a long zone it is still one, and
+    what is none stays before a closed door.
+    """
     kept = dict[str, str | None]()
     for name, value in request._asdict().items():
         kept[name] = value if value and len(value) <= _MOST else None
         if value and len(value) > _MOST:
-            unusable(name)
+            if name == "address":
+                kept[name] = value[:_MOST]
+            else:
+                unusable(name)
     return Request(**kept)
 
 
@@ -117,12 +124,12 @@ class Reader:
                 if values[place] not in (None, text):
                     raise InputError(f"the header {name.decode()} came twice with two values")
                 values[place] = text
-        address = self._client(hops) if hops else peer
-        if address is not None and not is_address(address):
-            unusable("address")
-        values[_PLACES["address"]] = address
+        values[_PLACES["address"]] = self._client(hops) if hops else peer
         for field, word in (given or {}).items():
             values[_PLACES[field]] = word
+        address = values[_PLACES["address"]]
+        if address is not None and not is_address(address):
+            unusable("address")
         found = Request(*values)
         if any(value is not None and not 0 < len(value) <= _MOST for value in found):
             found = _usable(found, unusable)

@@ -13,66 +13,29 @@ Rules
 """
 
 import asyncio
-import logging
-import time
 from collections import deque
-from collections.abc import Coroutine
-from email.utils import formatdate
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import httptools
 
 from stillwatch.gateway.delivery import Deliveries, arrival
 from stillwatch.gateway.heads import (
     Refused,
-    origin_form,
+    target_of,
     too_large,
     too_long,
     waits_to_go_on,
     without_offer,
 )
-from stillwatch.gateway.http import Asked, Handler, Later, Reply, Stream, head, problem
-from stillwatch.gateway.limits import Limits
+from stillwatch.gateway.http import Asked, Later, Reply, Stream, failed, problem, written
+from stillwatch.gateway.shared import Shared
 
-log = logging.getLogger("stillwatch.gateway")
 _WAITING: Final = 16
 """Requests behind an answer that takes time."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_NO_BODY: Final = frozenset({204, 304})
 _FOREVER: Final = float("inf")
 _HIGH: Final = 256 * 1024
 """Bytes that may wait to be taken before nothing more is read."""
-
-
-class Shared:
-    """What the connections of one worker have in common."""
-
-    def __init__(self, handler: Handler, limits: Limits) -> None:
-        self.handler, self.limits = handler, limits
-        self.loop = asyncio.get_running_loop()
-        self.open: set[Connection] = set()
-        self.leaving: set[Connection] = set()
-        """Whose other side has ended with a lease on its way to it."""
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.draining = False
-        self.date = b""
-        self.tick()
-
-    def tick(self) -> None:
-        """Once in a while: set the date, and end what took too long."""
-        self.date = b"date: %b\r\n" % formatdate(time.time(), usegmt=True).encode()
-        now = self.loop.time()
-        for connection in [one for one in self.open if one.deadline < now]:
-            connection.late()
-        for connection in list(self.leaving):
-            connection.look()
-
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run something that is to end with the worker."""
-        task = self.loop.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
 
 
 class Connection(asyncio.Protocol):
@@ -134,12 +97,10 @@ class Connection(asyncio.Protocol):
             self._fed(data)
         except Refused as refused:
             self._refuse(refused.reply)
-        except httptools.HttpParserCallbackError as error:
+        except httptools.HttpParserError as error:  # of ours too, raised in a callback
             cause = error.__context__
             known = cause.reply if isinstance(cause, Refused) else None
             self._refuse(known or problem(400, "this cannot be read as a request"))
-        except httptools.HttpParserError:
-            self._refuse(problem(400, "this cannot be read as a request"))
         else:
             if self._silent > self._limits.head_bytes:
                 self._refuse(too_long(self._limits))
@@ -241,13 +202,10 @@ class Connection(asyncio.Protocol):
         self._silent, self._reading = 0, False
         if self._ending or self._parser.should_upgrade():
             return
-        parser = self._parser
-        target, _, query = self._url.partition(b"?")
-        if not target.startswith(b"/"):
-            target = origin_form(target)
-        asked = Asked(parser.get_method(), target, query, self._headers, b"".join(self._body))
-        keep = parser.should_keep_alive()
-        old = parser.get_http_version() != "1.1"
+        target, query = target_of(self._url)
+        asked = Asked(self._parser.get_method(), target, query, self._headers, b"".join(self._body))
+        keep = self._parser.should_keep_alive()
+        old = self._parser.get_http_version() != "1.1"
         if self._task is None:
             self._handle(asked, keep, old)
         elif len(self._waiting) < _WAITING:
@@ -262,7 +220,7 @@ class Connection(asyncio.Protocol):
         try:
             answer = self.shared.handler.answer(asked)
         except Exception as error:
-            answer = _failed(error)
+            answer = failed(error)
         keep = keep and not self.shared.draining
         if isinstance(answer, Reply):
             self._tell(answer, asked.method == b"HEAD", keep, old)
@@ -282,7 +240,7 @@ class Connection(asyncio.Protocol):
             reply = None
             self._transport.abort()
         except Exception as error:
-            reply = _failed(error)
+            reply = failed(error)
         self._task = None
         if self._lost:
             if reply is not None and reply.lease:
@@ -310,18 +268,7 @@ class Connection(asyncio.Protocol):
 
     def _tell(self, reply: Reply, headless: bool, keep: bool, old: bool) -> None:
         """Put an answer among those that leave next."""
-        lines = head(reply.status, reply.media if reply.body else b"", reply.fields)
-        lines.append(self.shared.date)
-        if reply.status not in _NO_BODY:
-            lines.append(b"content-length: %d\r\n" % len(reply.body))
-        if not keep:
-            lines.append(b"connection: close\r\n")
-        elif old:
-            lines.append(b"connection: keep-alive\r\n")
-        lines.append(b"\r\n")
-        if not headless and reply.status not in _NO_BODY:
-            lines.append(reply.body)
-        self._out += lines
+        self._out += written(reply, self.shared.date, headless=headless, keep=keep, old=old)
         if reply.lease:
             self._deliveries.sent(reply.lease, self.shared.loop.time())
         if not keep:
@@ -401,8 +348,3 @@ class Connection(asyncio.Protocol):
             if self._arrival():
                 self._deliveries.arrived()
             self._close()
-
-
-def _failed(error: Exception) -> Reply:
-    log.error("an error of the service: %s", type(error).__name__, exc_info=error)
-    return problem(500, type(error).__name__)

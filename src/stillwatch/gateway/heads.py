@@ -75,3 +75,9 @@ def too_long(limits: Limits) -> Reply:
 def too_large(limits: Limits) -> Reply:
     """Of a body."""
     return problem(413, f"the body is longer than {limits.body_bytes} bytes")
+
+
+def target_of(url: bytes) -> tuple[bytes, bytes]:
+    """Path and query of a request's target, in whichever form it was sent."""
+    target, _, query = url.partition(b"?")
+    return target if target.startswith(b"/") else origin_form(target), query

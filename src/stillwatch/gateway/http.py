@@ -4,6 +4,7 @@ Rules: an answer is bytes that were put together once. A body of an answer is al
 length but for a stream, which is chunked (RFC 9112, 7.1), or ends with the connection for HTTP/1.0.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+log = logging.getLogger("stillwatch.gateway")
 JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
 NDJSON: Final = b"application/x-ndjson"
@@ -18,6 +20,7 @@ _LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 Fields = tuple[tuple[bytes, bytes], ...]
+_NO_BODY: Final = frozenset({204, 304})
 
 
 class Asked(NamedTuple):
@@ -98,3 +101,25 @@ def problem(status: int, said: str, fields: Fields = ()) -> Reply:
 def told(status: int, value: Mapping[str, Any], fields: Fields = ()) -> Reply:
     """JSON."""
     return Reply(status, orjson.dumps(value), JSON, fields)
+
+
+def written(reply: Reply, date: bytes, *, headless: bool, keep: bool, old: bool) -> list[bytes]:
+    """An answer as it leaves, in parts; ``date`` is the whole line."""
+    lines = head(reply.status, reply.media if reply.body else b"", reply.fields)
+    lines.append(date)
+    if reply.status not in _NO_BODY:
+        lines.append(b"content-length: %d\r\n" % len(reply.body))
+    if not keep:
+        lines.append(b"connection: close\r\n")
+    elif old:
+        lines.append(b"connection: keep-alive\r\n")
+    lines.append(b"\r\n")
+    if not headless and reply.status not in _NO_BODY:
+        lines.append(reply.body)
+    return lines
+
+
+def failed(error: Exception) -> Reply:
+    """The answer to who asked when an error of ours came; its words stay in the log."""
+    log.error("an error of the service: %s", type(error).__name__, exc_info=error)
+    return problem(500, type(error).__name__)

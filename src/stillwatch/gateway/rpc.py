@@ -3,7 +3,8 @@
 Rules: the same decider, the same names of headers as over HTTP. What Envoy's own settings say of a
 request (context extensions) stands above its headers, which a client may have sent; the address of
 the connection stands below the address header. A refusal carries status, headers and body for the
-client; headers of ours that a client made up are taken away from what passes.
+client; headers of ours that a client made up are taken away from what passes. An error of ours is
+counted and logged; Envoy is told its type alone: its words may hold what a request carried.
 
 A place under a bounded concurrency is given back when Envoy hangs up before it has the answer, and
 when Envoy's access log (``envoy.service.accesslog.v3``) says that the request is over, however it
@@ -13,6 +14,7 @@ The extra ``envoy`` brings grpcio and Envoy's messages; nothing here is imported
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -46,6 +48,7 @@ from stillwatch.gateway.wording import (
     refusal,
 )
 
+log = logging.getLogger("stillwatch.gateway")
 _OK: Final = grpc.StatusCode.OK.value[0]
 _DENIED: Final = grpc.StatusCode.PERMISSION_DENIED.value[0]
 _UPSTREAM: Final = (DECISION, DEGRADE, LEASE, SHADOW)
@@ -73,7 +76,12 @@ class Authorization(stubs.AuthorizationServicer):  # type: ignore[misc]  # witho
         if not self._live.tokens.opens(Door.DECIDE, _token(context.invocation_metadata())):
             self._figures.add("requests_total", "grpc", "401")
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, _UNKNOWN)
-        said, lease = self._checked(request.attributes)
+        try:
+            said, lease = self._checked(request.attributes)
+        except Exception as error:
+            log.exception("an error of the service: %s", type(error).__name__)
+            self._figures.add("requests_total", "grpc", "500")
+            await context.abort(grpc.StatusCode.INTERNAL, type(error).__name__)
         if lease:
             await self._heard(lease)
         status = said.denied_response.status.code or 200
@@ -120,14 +128,18 @@ class AccessLog(als_stubs.AccessLogServiceServicer):  # type: ignore[misc]  # wi
     async def StreamAccessLogs(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802 - the protocol's name
         """Give back what requests held that are over; nothing else of the log is looked at."""
         token = _token(context.invocation_metadata())
+        await self._admit(token, context)  # a stranger holds no stream open by sending nothing
         async for message in request_iterator:
-            if not self._live.tokens.opens(Door.DECIDE, token):
-                self._figures.add("requests_total", "grpc", "401")
-                await context.abort(grpc.StatusCode.UNAUTHENTICATED, _UNKNOWN)
+            await self._admit(token, context)  # a token may go while its stream goes on
             for entry in message.http_logs.log_entry:
                 for lease in _leases(entry.common_properties.metadata.filter_metadata):
                     self._service.over(lease)
         return logs.StreamAccessLogsResponse()
+
+    async def _admit(self, token: bytes | None, context: Any) -> None:
+        if not self._live.tokens.opens(Door.DECIDE, token):
+            self._figures.add("requests_total", "grpc", "401")
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, _UNKNOWN)
 
 
 async def start(service: Service, live: Live, figures: Figures, address: str) -> grpc.aio.Server:
@@ -163,7 +175,7 @@ def _headers(http: Any) -> list[tuple[bytes, bytes]]:
     raw = http.header_map.headers
     if raw:
         return [(one.key.lower().encode(), one.raw_value or one.value.encode()) for one in raw]
-    return [(name.encode(), value.encode()) for name, value in http.headers.items()]
+    return [(name.lower().encode(), value.encode()) for name, value in http.headers.items()]
 
 
 def _given(extensions: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ requests can be changed while the gateway runs; where it listens and what it fol
 import difflib
 import ipaddress
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, get_args
 from stillwatch.domain.decision import Scope
 from stillwatch.errors import ConfigError
 from stillwatch.gateway.throttlefile import LEASE_S, MOST_LEASE_S
+from stillwatch.settingsfile import Sections, check_names
 
 KeyForm = Literal["plain", "sha256"]
 Network = IPv4Network | IPv6Network
@@ -149,7 +150,7 @@ class Settings:
 
 
 _CARRIED: Final = ("account", "key", "organisation", "ja4", "campaign", "sign_up", "address")
-_SECTIONS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
+_SECTIONS: Final[Sections] = {
     "source": {
         "store": (str,), "upstream": (str,), "token_file": (str,), "snapshot": (str,),
         "poll_s": (float, int),
@@ -179,7 +180,7 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(
             f"{path} cannot be read: {error}", hint="`stillwatch gateway init` writes one"
         ) from error
-    _check(data, path)
+    check_names(data, _SECTIONS, path)
     return _settings(data, path.parent, path)
 
 
@@ -322,24 +323,6 @@ def _appeal(text: str, where: str) -> str:
     if len(text) > _MOST_APPEAL or not text.isprintable():
         raise ConfigError(f"{where}refusal.appeal is one line of at most {_MOST_APPEAL} characters")
     return text
-
-
-def _check(data: Mapping[str, Any], path: Path) -> None:
-    for section, values in data.items():
-        if section not in _SECTIONS or not isinstance(values, dict):
-            raise _unknown(f"section [{section}]", section, _SECTIONS, path)
-        for name, value in values.items():
-            kinds = _SECTIONS[section].get(name)
-            if kinds is None:
-                raise _unknown(f"setting {section}.{name}", name, _SECTIONS[section], path)
-            if not isinstance(value, kinds) or isinstance(value, bool):
-                raise ConfigError(f"{path}: {section}.{name} = {value!r} has the wrong type")
-
-
-def _unknown(what: str, name: str, known: Iterable[str], path: Path) -> ConfigError:
-    close = difflib.get_close_matches(name, list(known), 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-    return ConfigError(f"{path}: unknown {what}", hint=hint)
 
 
 def _within(value: Any, low: float, high: float, name: str) -> Any:

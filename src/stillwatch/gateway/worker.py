@@ -23,7 +23,7 @@ import uvloop
 
 from stillwatch.errors import ConfigError
 from stillwatch.gateway.breaker import Bounds
-from stillwatch.gateway.connection import Connection, Shared
+from stillwatch.gateway.connection import Connection
 from stillwatch.gateway.decider import Decider
 from stillwatch.gateway.follower import Follower
 from stillwatch.gateway.http import Handler
@@ -32,6 +32,7 @@ from stillwatch.gateway.live import Live
 from stillwatch.gateway.metrics import Figures
 from stillwatch.gateway.service import Parts, Screening, Service
 from stillwatch.gateway.settings import Settings, Source
+from stillwatch.gateway.shared import Shared
 from stillwatch.gateway.source import Source as Followed
 from stillwatch.gateway.source import source_of
 from stillwatch.gateway.streaming import Streams

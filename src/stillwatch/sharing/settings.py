@@ -5,7 +5,6 @@ settings' file. A name that is not known is an error with the closest known one.
 a dated setting that counsel confirms: there is no default for it.
 """
 
-import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.note import VerifierKey
 from stillwatch.domain.claim import LegalBasis, Purpose, StixId, Tlp
 from stillwatch.errors import ConfigError
+from stillwatch.settingsfile import Sections, check_names
 from stillwatch.sharing.known import Witnesses
 
 KINDS: Final = (
@@ -146,7 +146,7 @@ class Settings:
         return self.days.get(kind, _DAYS.get(kind, 90))
 
 
-_SECTIONS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
+_SECTIONS: Final[Sections] = {
     "hub": {
         "url": (str,), "member": (str,), "token_file": (str,), "log_key": (str,),
         "witnesses": (list,), "quorum": (int,),
@@ -270,25 +270,11 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def _check(data: Mapping[str, Any], path: Path) -> None:
-    for section, values in data.items():
-        if section not in _SECTIONS or not isinstance(values, dict):
-            raise _unknown(f"section [{section}]", section, _SECTIONS, path)
-        for name, value in values.items():
-            kinds = _SECTIONS[section].get(name)
-            if kinds is None:
-                raise _unknown(f"setting {section}.{name}", name, _SECTIONS[section], path)
-            if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-                raise ConfigError(f"{path}: {section}.{name} = {value!r} has the wrong type")
+    check_names(data, _SECTIONS, path)
     needed = {(section, name) for section, known in _SECTIONS.items() for name in known}
     for section, name in sorted(needed - _OPTIONAL):
         if name not in data.get(section, {}):
             raise ConfigError(f"{path}: {section}.{name} is missing")
-
-
-def _unknown(what: str, name: str, known: Iterable[str], path: Path) -> ConfigError:
-    close = difflib.get_close_matches(name, list(known), 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-    return ConfigError(f"{path}: unknown {what}", hint=hint)
 
 
 def _one_of(value: Any, known: Iterable[str], name: str, path: Path) -> Any:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.errors import InputError
+from stillwatch.gateway.addresses import number
 from stillwatch.gateway.carried import Reader, client_address, key_digest, plain_address
 from stillwatch.gateway.settings import Carriers
 
@@ -119,3 +120,19 @@ def test_a_header_with_two_values_names_two_askers():
 def test_no_header_breaks_the_reader(headers):
     found, _ = read(Carriers(organisation="x-o"), *headers.items())
     assert all(value is None or 0 < len(value) <= 512 for value in found)
+
+
+@pytest.mark.parametrize("zone", ["", "%eth0", "%" + "z" * 600])
+def test_an_address_in_the_settings_or_of_the_connection_keeps_with_any_zone(zone):
+    for said in ({"peer": f"2001:db8::1{zone}"}, {"given": {"address": f"2001:db8::1{zone}"}}):
+        found, counted = read(Carriers(), **said)
+        assert number(found.address) == number("2001:db8::1")
+        assert not counted
+
+
+@pytest.mark.parametrize("word", ["nonsense", "z" * 600])
+def test_no_address_stays_before_a_closed_door_however_long_it_is(word):
+    for said in ({"peer": word}, {"given": {"address": word}}):
+        found, counted = read(Carriers(), **said)
+        assert found.address == word[:512]
+        assert counted == {"address": 1}

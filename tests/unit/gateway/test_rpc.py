@@ -138,6 +138,29 @@ def test_a_wrong_token_is_not_answered(check):
     assert found.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
+@pytest.mark.parametrize("name", ["x-account-id", "X-Account-Id"])
+def test_names_of_headers_have_no_case(check, name):
+    assert check({name: "account-1"}).denied_response.status.code == 403
+
+
+@pytest.mark.parametrize("value", [b"", b"\xff\xfe", b"account-1\0", b"a" * 30_000])
+def test_a_strange_value_is_nobodys_and_the_rest_is_judged(check, value):
+    assert check(raw=[("x-account-id", value)]).status.code == 0
+    assert check(raw=[("x-account-id", value)], address="192.0.2.9").status.code != 0
+
+
+@pytest.mark.parametrize("address", ["::ffff:192.0.2.9%1", "::ffff:192.0.2.9%" + "z" * 600])
+def test_a_zone_hides_no_address(check, address):
+    assert check(address=address).denied_response.status.code == 403
+    assert check({"x-forwarded-for": address}).denied_response.status.code == 403
+
+
+@pytest.mark.parametrize("address", ["", "/run/envoy.sock", "fe80::1%eth0"])
+def test_a_connection_without_an_address_is_judged_by_the_rest(check, address):
+    assert check(address=address).status.code == 0
+    assert check({"x-account-id": "account-1"}, address=address).status.code != 0
+
+
 def entry(lease, namespace="envoy.filters.http.ext_authz"):
     """What Envoy's access log says of a request that is over."""
     message = logs.StreamAccessLogsMessage()
@@ -200,6 +223,40 @@ def test_the_access_log_of_a_stranger_frees_nothing(bounded):
         )
     assert found.value.code() is grpc.StatusCode.UNAUTHENTICATED
     assert len(up.throttles.released) == before
+
+
+def test_a_stranger_holds_no_stream_open(bounded):
+    up, channel = bounded
+    with pytest.raises(grpc.RpcError) as found:
+        als_stubs.AccessLogServiceStub(channel).StreamAccessLogs(
+            iter([]), timeout=10, metadata=identified(up, "w" * 32)
+        )
+    assert found.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_an_error_of_ours_is_counted_and_says_nothing_of_the_request(bounded, monkeypatch):
+    up, channel = bounded
+
+    def broken(*said):
+        raise RuntimeError(f"cannot take {said}")
+
+    monkeypatch.setattr(up.throttles, "take", broken)
+    with pytest.raises(grpc.RpcError) as found:
+        stubs.AuthorizationStub(channel).Check(of_account_8(), timeout=10, metadata=identified(up))
+    assert (found.value.code(), found.value.details()) == (
+        grpc.StatusCode.INTERNAL, "RuntimeError",
+    )  # fmt: skip
+    assert up.figures.total("requests_total", "grpc", "500") == 1
+
+
+def test_what_is_no_message_or_too_long_a_one_ends_that_call_alone(bounded):
+    up, channel = bounded
+    ask = channel.unary_unary("/envoy.service.auth.v3.Authorization/Check")
+    for sent in (b"\xff\xff\xff", b"\0" * 200_000):
+        with pytest.raises(grpc.RpcError):
+            ask(sent, timeout=10, metadata=identified(up))
+    answer = messages.CheckResponse.FromString(ask(b"", timeout=10, metadata=identified(up)))
+    assert answer.status.code == 0
 
 
 def test_who_hangs_up_before_the_answer_keeps_no_place(bounded):

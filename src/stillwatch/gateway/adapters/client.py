@@ -222,12 +222,15 @@ class Gateway:
             self.counts["unreleased"] += 1
 
     def _usable(self, request: Request) -> Request:
-        """As texts, without values that no decision can be about."""
+        """As texts, without values that no decision can be about; an address stays one that is unknown."""
         if all(value is None or (type(value) is str and usable(value)) for value in request):
             return request
         texts = {n: str(v) for n, v in request._asdict().items() if v is not None}
         kept = {name: text for name, text in texts.items() if usable(text)}
         self.counts["unusable"] += len(texts) - len(kept)
+        if texts.get("address") and "address" not in kept:
+            plain = texts["address"].partition("%")[0]  # a zone says nothing of who somebody is
+            kept["address"] = plain if usable(plain) else "unknown"
         return Request(**kept)
 
     def _answered(self, answer: Answer) -> Answer:

@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from stillwatch.domain.decision import Decision, Scope, new_id
 from stillwatch.errors import ConfigError
 from stillwatch.gateway.adapters.client import Gateway
+from stillwatch.gateway.adapters.inprocess import InProcess
 from stillwatch.gateway.decider import FailRules
 from stillwatch.gateway.knowledge import Knowledge
 from stillwatch.gateway.table import Request
@@ -19,6 +21,7 @@ from stillwatch.gateway.tokens import Door
 from stillwatch.store import decisions
 from stillwatch.store.database import Store
 from tests import gateways
+from tests.databases import postgresql
 from tests.guarding import record
 from tests.servers import eventually
 
@@ -54,6 +57,45 @@ def test_decisions_of_a_store_are_in_force_and_fall(url):
         eventually(lambda: not gateway.decide(account="late").allowed)
         lift(url, before)
         eventually(lambda: gateway.decide(account="bad").allowed)
+
+
+def test_a_postgresql_that_goes_and_comes_back_is_no_outage():
+    with postgresql() as url:
+        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+        Store(url).close()
+        before = put(url, "block", "bad")
+        asked = InProcess(url, "", None, None, None, 0.05)
+        with (
+            closing(asked),
+            psycopg.connect(url.replace(f"/{name}?", "/postgres?"), autocommit=True) as other,
+        ):
+            assert asked.ready(30)
+            other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            eventually(lambda: not asked.follower.counts.connected)
+            assert asked.decide(Request(account="bad")).decision == before.id
+            assert asked.decide(Request(account="good")).allowed
+            other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+            put(url, "block", "late")
+            eventually(lambda: not asked.decide(Request(account="late")).allowed, 30)
+
+
+@pytest.mark.parametrize("address", ["z" * 600, "192.0.2.9\0", "\ud800", "%"])
+def test_what_is_no_address_does_not_pass_a_closed_door(url, address):
+    rules = FailRules(closed=frozenset({Scope.RANGE}))
+    with Gateway.following(url, poll_s=0.05, rules=rules) as gateway:
+        assert gateway.ready(30)
+        assert gateway.decide(address="192.0.2.9").allowed
+        assert gateway.decide(address=address).status == 503
+
+
+def test_a_long_zone_hides_no_address(url):
+    put(url, "block", "2001:db8::/32", scope="range")
+    with Gateway.following(url, poll_s=0.05) as gateway:
+        assert gateway.ready(30)
+        assert not gateway.decide(address="2001:db8::1%" + "z" * 600).allowed
 
 
 def test_a_gateways_stream_is_followed_with_its_token(tmp_path):
