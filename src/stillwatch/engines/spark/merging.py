@@ -5,6 +5,7 @@ output the same however the partials arrived.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,9 @@ from stillwatch.profiles.packed import packed, unpacked
 from stillwatch.profiles.table import ProfileTable
 
 BLOCKS = pa.schema([("block", pa.binary())])
-"""Finished profiles and outcomes, some hundred at a time, as an Arrow stream."""
+"""Finished profiles and outcomes, ``_TOGETHER`` at a time, as an Arrow stream."""
+_TOGETHER: Final = 256
+"""About a megabyte: Java holds several copies of a value on its way to the driver."""
 
 
 def merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -40,13 +43,19 @@ def merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Batches as single values."""
-    for batch in batches:
+    for part in _divided(batches):
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
+        with pa.ipc.new_stream(sink, part.schema) as writer:
+            writer.write_batch(part)
         yield pa.RecordBatch.from_arrays(
             [pa.array([sink.getvalue().to_pybytes()], pa.binary())], schema=BLOCKS
         )
+
+
+def _divided(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for first in range(0, batch.num_rows, _TOGETHER):
+            yield batch.slice(first, _TOGETHER)
 
 
 def opened(block: bytes) -> pa.RecordBatch:

@@ -94,8 +94,11 @@ def test_a_task_holds_few_events_and_counts_anew() -> None:
 
 def test_blocks_come_back() -> None:
     table = partials([list(range(50))])
-    [block, *_] = merging.blocks(table.to_batches())
-    assert merging.opened(block.column(0)[0].as_py()).equals(table.to_batches()[0])
+    many = pa.concat_tables([table] * 12).combine_chunks().to_batches()
+    assert many[0].num_rows > 256
+    blocks = [merging.opened(each.column(0)[0].as_py()) for each in merging.blocks(many)]
+    assert max(each.num_rows for each in blocks) <= 256, "a value stays small"
+    assert pa.Table.from_batches(blocks).combine_chunks().to_batches() == many
 
 
 def test_a_split_is_read_by_the_project_s_reader(tmp_path: Path, whole: dict[str, bytes]) -> None:
