@@ -41,6 +41,8 @@ from stillwatch.store import decisions
 from stillwatch.store.database import Store
 
 COMMAND = [sys.executable, "-m", "stillwatch", "watch"]
+VOLUME = 0.3
+"""Some 35 events for each account: with much fewer no campaign shows."""
 PATIENCE_S = 600.0
 CAMPAIGNS = 5
 """Campaigns that are kept back."""
@@ -57,7 +59,7 @@ def world(accounts: int) -> Path:
     if not (folder / "labels.parquet").exists():
         stillwatch(
             "simulate", "--out", folder, "--accounts", accounts, "--days", 5, "--seed", 1,
-            "--volume", 0.094, "--json",
+            "--volume", VOLUME, "--json",
         )  # fmt: skip
     return folder
 
