@@ -17,10 +17,11 @@ import psutil
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from examples.closed_loop.forum import free_port
 from stillwatch.domain.decision import Decision, new_id
 from stillwatch.store import decisions
 from stillwatch.store.database import Store
-from tests.servers import answering, end, eventually, free_port, serving
+from tests.servers import answering, end, eventually, serving
 
 COMMAND = [sys.executable, "-m", "stillwatch"]
 

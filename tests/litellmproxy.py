@@ -14,7 +14,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.servers import eventually, free_port, process
+from examples.closed_loop.forum import free_port
+from tests.servers import eventually, process
 from tests.support import ROOT
 
 VERSION = "1.108.7"

@@ -16,13 +16,6 @@ import uvicorn
 PATIENCE_S = 60
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def answering(
     port: int, process: subprocess.Popen[bytes] | None = None, log: Path | None = None
 ) -> None:

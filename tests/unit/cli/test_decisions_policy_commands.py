@@ -90,7 +90,6 @@ def test_shadow_then_arm(result: Path) -> None:
 
 
 @pytest.mark.usefixtures("result")
-@pytest.mark.usefixtures("result")
 def test_where_screening_found_nobody_there_is_nothing_to_decide(tmp_path: Path) -> None:
     leads = tmp_path / "leads.jsonl"
     leads.write_text("", encoding="utf-8")
@@ -99,6 +98,7 @@ def test_where_screening_found_nobody_there_is_nothing_to_decide(tmp_path: Path)
     assert listed() == []
 
 
+@pytest.mark.usefixtures("result")
 def test_leads_alone_challenge_at_most(tmp_path: Path) -> None:
     lead = {
         "subject": "new-1", "screened": True, "step": "restrict", "weight": 0.9,

@@ -11,6 +11,7 @@ from envoy.service.accesslog.v3 import als_pb2_grpc as als_stubs
 from envoy.service.auth.v3 import external_auth_pb2 as messages
 from envoy.service.auth.v3 import external_auth_pb2_grpc as stubs
 
+from examples.closed_loop.forum import free_port
 from stillwatch.gateway import rpc
 from stillwatch.gateway.service import Parts, Service
 from tests.gateways import gateway
@@ -50,13 +51,6 @@ def served_rpc(up):
         loop, stop = loops[0]
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)
-
-
-def free_port():
-    from stillwatch.gateway.serve import bound
-
-    with bound("127.0.0.1", 0) as held:
-        return held.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from examples.closed_loop.forum import free_port
 from stillwatch.domain.decision import Scope
 from stillwatch.errors import ConfigError
 from stillwatch.gateway.adapters.circuit import Circuit
@@ -16,7 +17,7 @@ from stillwatch.gateway.adapters.client import Gateway
 from stillwatch.gateway.decider import FailRules
 from stillwatch.gateway.table import Request
 from tests.guarding import Scripted, scripted
-from tests.servers import eventually, free_port
+from tests.servers import eventually
 
 REFUSED = {"allowed": False, "status": 403, "effect": "block", "decision": "d", "reason": "r"}
 LEASED = {"effect": "throttle", "lease": "l1", "decision": "d"}
