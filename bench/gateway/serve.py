@@ -38,6 +38,7 @@ from stillwatch.store.database import Store
 _PEER = "unmimic==0.1.0"
 _SLOW = 50
 """Requests a second that unmimic's proxy bears, too."""
+UPSTREAM = Path(__file__).with_name("upstream.py")
 
 
 def blocked(value: str) -> Decision:
@@ -199,7 +200,7 @@ def beside(folder: Path, url: str, seconds: int) -> list[list[object]]:
     rows: list[list[object]] = []
     with ExitStack() as stack:
         model = _free()
-        stack.enter_context(_process([sys.executable, "-m", "gateway.upstream", str(model)], model))
+        stack.enter_context(_process([sys.executable, "-P", str(UPSTREAM), str(model)], model))
         rows.append(
             ["a model that answers at once", *_figures(_slowly(model, [_chat(chat)], seconds))]
         )
