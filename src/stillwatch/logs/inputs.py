@@ -77,7 +77,10 @@ def _resolve(path: str, passed_over: Counter[str]) -> Iterator[Found]:
     elif glob.has_magic(path):
         yield from _pattern(str(local), passed_over)
     else:
-        raise InputError(f"no such file: {path}", hint="check the path")
+        hint = (
+            "Spark's tables need --engine spark" if path.startswith("table:") else "check the path"
+        )
+        raise InputError(f"no such file: {path}", hint=hint)
 
 
 _NAMED: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}

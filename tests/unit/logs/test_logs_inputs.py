@@ -128,6 +128,9 @@ def test_empty_inputs_are_errors(tmp_path):
         open_logs([], ReadOptions(), Quarantine(None))
     with pytest.raises(InputError, match="no such file"):
         read(tmp_path / "missing.jsonl")
+    with pytest.raises(InputError, match="no such file") as caught:
+        read("table:lake.requests")
+    assert "--engine spark" in str(caught.value)
 
 
 def test_wrong_files_are_refused_early(tmp_path):
